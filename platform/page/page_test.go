@@ -1,0 +1,55 @@
+package page_test
+
+import (
+	"testing"
+
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/keyring"
+	"github.com/omnistack/omnistack/platform/page"
+)
+
+func cursors() page.Cursors {
+	return page.NewCursors(keyring.New("a secret that is 32 bytes long!!", ""))
+}
+
+func TestACursorComesBackAsItsKey(t *testing.T) {
+	for _, key := range []page.Key{{Value: "2026-01-02T03:04:05.000006Z", ID: "a"}, {Value: "", ID: ""}, {Value: "straße 🚀", ID: "b"}} {
+		got, err := cursors().Decode(cursors().Encode(key, "owner", "-created_at"), "owner", "-created_at")
+		if err != nil || got != key {
+			t.Errorf("got %v and %v, want %v", got, err, key)
+		}
+	}
+}
+
+func TestACursorHoldsForItsListOnly(t *testing.T) {
+	cursor := cursors().Encode(page.Key{Value: "v", ID: "i"}, "owner", "name")
+	for name, about := range map[string][]string{
+		"another owner": {"other", "name"},
+		"another order": {"owner", "-name"},
+		"no list":       nil,
+	} {
+		if _, err := cursors().Decode(cursor, about...); !errs.Is(err, errs.Invalid) {
+			t.Errorf("%s: got %v, want an invalid cursor", name, err)
+		}
+	}
+}
+
+// FuzzDecode shows that no text but Encode's own is a cursor, and that none makes it fail otherwise.
+func FuzzDecode(f *testing.F) {
+	valid := cursors().Encode(page.Key{Value: "v", ID: "i"}, "owner")
+	for _, seed := range []string{"", "=", "AAAA", valid, valid + "A", valid[1:], "\x00", "not base64!"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, cursor string) {
+		key, err := cursors().Decode(cursor, "owner")
+		if err != nil {
+			if !errs.Is(err, errs.Invalid) {
+				t.Errorf("%q: got %v, want an invalid cursor", cursor, err)
+			}
+			return
+		}
+		if cursors().Encode(key, "owner") != cursor {
+			t.Errorf("%q was accepted, but is not what Encode makes", cursor)
+		}
+	})
+}
