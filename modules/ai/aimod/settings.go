@@ -1,0 +1,56 @@
+// Package aimod composes the AI module.
+//
+// Today it holds the module's settings, which decide which AI providers can be called and which model answers when no
+// route says otherwise. Settings are checked from the first day, so that a deployment's variables are known to be good
+// before the capability that uses them arrives.
+package aimod
+
+import (
+	"github.com/omnistack/omnistack/platform/config"
+)
+
+// Owner is the name under which the module's settings are listed.
+const Owner = "ai"
+
+// Settings holds the settings of the AI module. A provider is usable when its key is set.
+type Settings struct {
+	DefaultProvider   string        `env:"AI_DEFAULT_PROVIDER" default:"openai" oneof:"openai anthropic" help:"The provider of the fallback route: openai or anthropic."`
+	DefaultModel      string        `env:"AI_DEFAULT_MODEL" default:"gpt-4o" help:"The model of the fallback route."`
+	CatalogFile       string        `env:"AI_CATALOG_FILE" is:"file" help:"A file of routes, models and prices, instead of the built-in one."`
+	OpenAIAPIKey      config.Secret `env:"OPENAI_API_KEY" help:"The key for OpenAI."`
+	OpenAIBaseURL     string        `env:"OPENAI_BASE_URL" is:"base" help:"Another server that speaks OpenAI's API; unset, OpenAI itself."`
+	AnthropicAPIKey   config.Secret `env:"ANTHROPIC_API_KEY" help:"The key for Anthropic."`
+	AnthropicBaseURL  string        `env:"ANTHROPIC_BASE_URL" is:"base" help:"Another server that speaks Anthropic's API; unset, Anthropic itself."`
+	PerplexityAPIKey  config.Secret `env:"PERPLEXITY_API_KEY" help:"The key for Perplexity, which answers with a web search."`
+	PerplexityBaseURL string        `env:"PERPLEXITY_BASE_URL" is:"base" help:"Another server that speaks Perplexity's API; unset, Perplexity itself."`
+}
+
+// Group returns s as a group for config.Load.
+func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Struct: s} }
+
+// Available reports whether any provider can be called.
+func (s *Settings) Available() bool {
+	return s.OpenAIAPIKey != "" || s.AnthropicAPIKey != "" || s.PerplexityAPIKey != ""
+}
+
+// Validate warns about a fallback route that leads nowhere. It refuses nothing: a product without AI is a product, and
+// routes whose provider has no key fall to the next one.
+func (s *Settings) Validate(check *config.Check) {
+	keys := map[string]struct {
+		name string
+		key  config.Secret
+	}{
+		"openai":    {"OPENAI_API_KEY", s.OpenAIAPIKey},
+		"anthropic": {"ANTHROPIC_API_KEY", s.AnthropicAPIKey},
+	}
+	fallback := keys[s.DefaultProvider]
+	if fallback.key != "" {
+		return
+	}
+	switch {
+	case s.Available():
+		check.Warn(fallback.name, "without it the fallback route (AI_DEFAULT_PROVIDER=%s) is skipped", s.DefaultProvider)
+	case !check.Environment.OnDesk():
+		check.Warn(fallback.name, "without it, or another AI provider's key, AI routes answer that they are unavailable")
+	}
+}

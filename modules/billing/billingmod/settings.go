@@ -1,0 +1,61 @@
+// Package billingmod composes the billing module.
+//
+// Today it holds the module's settings, which decide whether payments are taken, for what prices, and which plans there
+// are. Settings are checked from the first day, so that a deployment's variables are known to be good before the
+// capability that uses them arrives.
+package billingmod
+
+import (
+	"strings"
+
+	"github.com/omnistack/omnistack/platform/config"
+)
+
+// Owner is the name under which the module's settings are listed.
+const Owner = "billing"
+
+// Settings holds the settings of the billing module.
+type Settings struct {
+	StripeSecretKey      config.Secret `env:"STRIPE_SECRET_KEY" help:"The secret or restricted key for Stripe's API; without it no payments are taken."`
+	StripeWebhookSecret  config.Secret `env:"STRIPE_WEBHOOK_SECRET" help:"The signing secret of the webhook endpoint in Stripe."`
+	StripePriceIDMonthly string        `env:"STRIPE_PRICE_ID_MONTHLY" help:"The Stripe price of the plan pro, paid monthly."`
+	StripePriceIDYearly  string        `env:"STRIPE_PRICE_ID_YEARLY" help:"The Stripe price of the plan pro, paid yearly."`
+	StripeAPIBase        string        `env:"STRIPE_API_BASE" is:"base" help:"Another server that speaks Stripe's API, such as stripe-mock; unset, Stripe itself."`
+	CatalogFile          string        `env:"BILLING_CATALOG_FILE" is:"file" help:"A file of plans, instead of the built-in ones."`
+}
+
+// Group returns s as a group for config.Load.
+func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Struct: s} }
+
+// Available reports whether payments can be taken.
+func (s *Settings) Available() bool { return s.StripeSecretKey != "" }
+
+// Validate checks that the key and the webhook's secret come together: with one alone, customers pay and nothing learns
+// of it, or anybody can say that they paid. It also catches values copied from the wrong line of Stripe's dashboard.
+func (s *Settings) Validate(check *config.Check) {
+	switch {
+	case s.StripeSecretKey != "" && s.StripeWebhookSecret == "":
+		check.Refuse("STRIPE_WEBHOOK_SECRET", "must be set when STRIPE_SECRET_KEY is")
+	case s.StripeSecretKey == "" && s.StripeWebhookSecret != "":
+		check.Refuse("STRIPE_SECRET_KEY", "must be set when STRIPE_WEBHOOK_SECRET is")
+	}
+	if strings.HasPrefix(s.StripeSecretKey.Reveal(), "pk_") {
+		check.Refuse("STRIPE_SECRET_KEY", "must be a secret key (sk_…) or restricted key (rk_…), not the publishable one (pk_…)")
+	}
+	if strings.HasPrefix(s.StripeWebhookSecret.Reveal(), "we_") {
+		check.Refuse("STRIPE_WEBHOOK_SECRET", "must be the endpoint's signing secret (whsec_…), not its id (we_…)")
+	}
+	for _, price := range []struct{ name, id string }{
+		{"STRIPE_PRICE_ID_MONTHLY", s.StripePriceIDMonthly}, {"STRIPE_PRICE_ID_YEARLY", s.StripePriceIDYearly},
+	} {
+		if strings.HasPrefix(price.id, "prod_") {
+			check.Refuse(price.name, "must be the id of a price (price_…), not of a product (prod_…)")
+		}
+		if price.id != "" && !s.Available() {
+			check.Warn(price.name, "does nothing without STRIPE_SECRET_KEY")
+		}
+	}
+	if check.Environment == config.Production && strings.Contains(s.StripeSecretKey.Reveal(), "k_test_") {
+		check.Warn("STRIPE_SECRET_KEY", "is a test key: payments in production move no money")
+	}
+}

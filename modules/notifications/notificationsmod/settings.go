@@ -1,0 +1,78 @@
+// Package notificationsmod composes the notifications module.
+//
+// Today it holds the module's settings, which decide how mail leaves, from whom, and who reads the contact form.
+// Settings are checked from the first day, so that a deployment's variables are known to be good before the capability
+// that uses them arrives.
+package notificationsmod
+
+import (
+	"github.com/omnistack/omnistack/platform/config"
+)
+
+// Owner is the name under which the module's settings are listed.
+const Owner = "notifications"
+
+// The ways mail can leave. They are the values of EMAIL_PROVIDER.
+const (
+	EmailResend   = "resend"
+	EmailSendGrid = "sendgrid"
+	EmailSMTP     = "smtp"
+	EmailConsole  = "console" // mail is shown, not sent
+)
+
+// Settings holds the settings of the notifications module.
+type Settings struct {
+	EmailProvider    string `env:"EMAIL_PROVIDER" default:"console" oneof:"resend sendgrid smtp console" help:"How mail leaves: resend, sendgrid, smtp, or console, which shows it instead."`
+	EmailFromAddress string `env:"EMAIL_FROM_ADDRESS" default:"hello@example.com" is:"email" help:"The sender's address."`
+	EmailFromName    string `env:"EMAIL_FROM_NAME" default:"My App" help:"The sender's name."`
+	ContactToAddress string `env:"CONTACT_TO_ADDRESS" default:"{EMAIL_FROM_ADDRESS}" is:"email" help:"Who gets what people write into the contact form."`
+
+	ResendAPIKey   config.Secret `env:"RESEND_API_KEY" help:"The key for Resend."`
+	SendGridAPIKey config.Secret `env:"SENDGRID_API_KEY" help:"The key for SendGrid."`
+
+	SMTPHost     string        `env:"SMTP_HOST" help:"The mail server."`
+	SMTPPort     int           `env:"SMTP_PORT" default:"587" min:"1" max:"65535" help:"The mail server's port; 465 goes with SMTP_TLS=tls."`
+	SMTPUsername string        `env:"SMTP_USERNAME" help:"The login at the mail server; unset, there is none."`
+	SMTPPassword config.Secret `env:"SMTP_PASSWORD" help:"The password at the mail server."`
+	SMTPTLS      string        `env:"SMTP_TLS" default:"starttls" oneof:"starttls tls none" help:"How the connection is protected: starttls, tls from the start, or none."`
+}
+
+// Group returns s as a group for config.Load.
+func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Struct: s} }
+
+// Validate checks that the chosen way has what it needs, and that production sends mail.
+func (s *Settings) Validate(check *config.Check) {
+	switch s.EmailProvider {
+	case EmailResend:
+		if s.ResendAPIKey == "" {
+			check.Refuse("RESEND_API_KEY", "must be set when EMAIL_PROVIDER is resend")
+		}
+	case EmailSendGrid:
+		if s.SendGridAPIKey == "" {
+			check.Refuse("SENDGRID_API_KEY", "must be set when EMAIL_PROVIDER is sendgrid")
+		}
+	case EmailSMTP:
+		s.validateSMTP(check)
+	case EmailConsole:
+		if check.Environment == config.Production {
+			check.Refuse("EMAIL_PROVIDER", "must be resend, sendgrid or smtp in production: console sends nothing")
+		}
+	}
+	if check.Environment == config.Production && !check.IsSet("EMAIL_FROM_ADDRESS") {
+		check.Warn("EMAIL_FROM_ADDRESS", "is at its default, which no mail service accepts as a sender")
+	}
+}
+
+func (s *Settings) validateSMTP(check *config.Check) {
+	if s.SMTPHost == "" {
+		check.Refuse("SMTP_HOST", "must be set when EMAIL_PROVIDER is smtp")
+	}
+	switch {
+	case s.SMTPUsername != "" && s.SMTPPassword == "":
+		check.Refuse("SMTP_PASSWORD", "must be set when SMTP_USERNAME is")
+	case s.SMTPUsername == "" && s.SMTPPassword != "":
+		check.Refuse("SMTP_USERNAME", "must be set when SMTP_PASSWORD is")
+	case s.SMTPPassword != "" && s.SMTPTLS == "none" && check.Environment == config.Production:
+		check.Refuse("SMTP_TLS", "must be starttls or tls in production when there is a password to protect")
+	}
+}
