@@ -1,0 +1,74 @@
+# The commands of the project. `make` alone lists them.
+
+# SQLite here is pure Go. With cgo on, the C one would be compiled too and linked in for nothing.
+export CGO_ENABLED = 0
+
+# Tools run by pinned version, outside of go.mod, so that they never raise the product's own dependencies.
+LINT  = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+WATCH = go run github.com/air-verse/air@v1.67.4
+
+# Starts one PostgreSQL and one Redis for the command behind it, and installs them where it can when there are none.
+SERVERS = go run ./platform/testkit/servers --
+
+.DEFAULT_GOAL := help
+.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race lint verify generate
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+build: ## Build the binary: bin/omnistack
+	go build -trimpath -o bin/omnistack ./cmd/omnistack
+
+run: build ## Start everything, with nothing but Go: API and background work, on an embedded database
+	bin/omnistack serve
+
+dev: ## The same, started again whenever a file changes
+	$(WATCH) -build.cmd "go build -o bin/omnistack ./cmd/omnistack" -build.entrypoint "bin/omnistack,serve" -build.include_ext "go,sql,html,js" -build.include_file ".env" -build.exclude_dir "bin,data" -build.send_interrupt true -build.kill_delay 5s -tmp_dir bin
+
+worker: build ## Start a process for background work only
+	bin/omnistack worker
+
+token: build ## Print a token to develop with: make token sub=alice role=admin
+	@bin/omnistack token --sub $(or $(sub),dev) $(if $(role),--role $(role))
+
+shell: build ## Open a shell with API and TOKEN set, to try requests: make shell sub=alice
+	@API=http://localhost:$(or $(PORT),8000)/api/v1 TOKEN=$$(bin/omnistack token --sub $(or $(sub),dev)) $${SHELL:-sh}
+
+seed: build ## Fill the database with examples
+	bin/omnistack seed
+
+migrate: build ## Bring the database's schema up to date
+	bin/omnistack migrate up
+
+migration: ## Write the next migration of both databases from the models: make migration name=add_colour
+	go run ./cmd/scaffold migrate diff $(name)
+
+up: ## Start PostgreSQL and Redis in Docker
+	docker compose up -d --wait db redis
+
+down: ## Stop what `make up` started
+	docker compose down
+
+test: ## Prove everything, on real servers that it brings itself
+	$(SERVERS) go test ./...
+
+test-quick: ## Prove what needs no servers
+	go test -short ./...
+
+race: export CGO_ENABLED = 1
+race: ## Prove everything under the race detector; needs a C compiler
+	$(SERVERS) go test -race ./...
+
+lint: ## Run the linters
+	$(LINT) run
+
+generate: ## Write every generated file anew
+	go tool wire ./wire_gen
+	go run ./cmd/scaffold canvas
+
+verify: lint ## Check that generated files are fresh, modules tidy and the code clean
+	go tool wire diff ./wire_gen
+	go run ./cmd/scaffold canvas --check
+	go mod tidy -diff
+	go mod verify
+	go run ./cmd/omnistack migrate validate
