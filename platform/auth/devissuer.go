@@ -94,7 +94,7 @@ func createSigningKey(path string) (signingKey, error) {
 	if err != nil {
 		return signingKey{}, err
 	}
-	defer os.Remove(draft.Name())
+	defer func() { _ = os.Remove(draft.Name()) }() // its link stays
 	_, err = draft.Write(document)
 	if err := errors.Join(err, draft.Sync(), draft.Close()); err != nil {
 		return signingKey{}, err

@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -166,9 +167,7 @@ func (f *forge) ecKey() object  { return ecJWK(f, "ec", "P-256", &f.ec.PublicKey
 // with returns base changed by changes; nil removes a name.
 func with(base object, changes object) object {
 	changed := object{}
-	for name, value := range base {
-		changed[name] = value
-	}
+	maps.Copy(changed, base)
 	for name, value := range changes {
 		if value == nil {
 			delete(changed, name)

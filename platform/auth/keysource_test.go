@@ -183,8 +183,8 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 		"500":                func(w http.ResponseWriter, r *http.Request) { status(500)(w, r); document(f.publicKeys())(w, r) },
 		"404":                status(404),
 		"204":                status(204),
-		"redirect elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) },
-		"redirects for ever": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) },
+		"redirect elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
+		"redirects for ever": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) },
 		"broken off":         func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"broken off in a body": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9")

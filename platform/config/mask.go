@@ -52,7 +52,8 @@ func maskURL(text string) string {
 		}
 	}
 	shown := u.Scheme + "://" + login + u.Host + u.EscapedPath()
-	for i, pair := range strings.Split(u.RawQuery, "&") {
+	var query []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if pair == "" {
 			continue
@@ -60,11 +61,10 @@ func maskURL(text string) string {
 		if secretParameter.MatchString(name) || strings.Contains(name, "%") {
 			value = mask
 		}
-		separator := "&"
-		if i == 0 {
-			separator = "?"
-		}
-		shown += separator + name + "=" + value
+		query = append(query, name+"="+value)
 	}
-	return shown
+	if len(query) == 0 {
+		return shown
+	}
+	return shown + "?" + strings.Join(query, "&")
 }

@@ -49,7 +49,9 @@ func (r *Report) Print(w io.Writer) error {
 		}
 		fmt.Fprintf(table, "  %s\n", printable(warning.String()))
 	}
-	table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }

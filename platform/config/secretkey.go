@@ -47,7 +47,7 @@ func keptSecretKey(dir string) (Secret, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(draft.Name())
+	defer func() { _ = os.Remove(draft.Name()) }() // its link stays
 	key := make([]byte, 32)
 	rand.Read(key) // never fails, says its documentation
 	_, err = draft.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")

@@ -60,10 +60,10 @@ func (s Secret) GoString() string { return strconv.Quote(s.String()) }
 // Format writes what String does, whatever the verb: %x and %d would show the bytes otherwise.
 func (s Secret) Format(f fmt.State, verb rune) {
 	if verb == 'q' || verb == 'v' && f.Flag('#') {
-		io.WriteString(f, s.GoString())
+		_, _ = io.WriteString(f, s.GoString()) // fmt.State reports no errors
 		return
 	}
-	io.WriteString(f, s.String())
+	_, _ = io.WriteString(f, s.String())
 }
 
 // MarshalText returns what String does.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 )
 
 // Kind says what went wrong, in terms that hold for HTTP, events and jobs alike.
@@ -97,9 +98,7 @@ func (e *Error) Because(cause error) *Error {
 func (e *Error) With(key string, value any) *Error {
 	copied := *e
 	copied.Details = make(map[string]any, len(e.Details)+1)
-	for k, v := range e.Details {
-		copied.Details[k] = v
-	}
+	maps.Copy(copied.Details, e.Details)
 	copied.Details[key] = value
 	return &copied
 }
@@ -141,8 +140,7 @@ func From(err error) *Error {
 	if err == nil {
 		return nil
 	}
-	var known *Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*Error](err); ok {
 		return known
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
