@@ -1,0 +1,35 @@
+package database
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/omnistack/omnistack/platform/errs"
+)
+
+// Classify returns err as the product's error model sees it: a database that can't be reached, is full of work or
+// restarting is errs.Unavailable, a deadline is errs.Timeout, and an error that has a kind already keeps it. Stores
+// call it on every error they don't handle themselves.
+func Classify(err error) error {
+	var known *errs.Error
+	var connecting *pgconn.ConnectError
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &connecting): // comes before the deadlines: the driver has one of its own for connecting
+		return unavailable(err)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
+	case sqlState(err) == queryCanceled:
+		return errs.New(errs.Timeout, "The database took too long").Because(err)
+	case postgresUnavailable(err), sqliteUnavailable(err):
+		return unavailable(err)
+	}
+	return err
+}
+
+func unavailable(err error) error {
+	return errs.New(errs.Unavailable, "The database is not available, try again").Because(err)
+}
