@@ -1,0 +1,60 @@
+package httpserver
+
+import (
+	"context"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/omnistack/omnistack/platform/auth"
+)
+
+// call is what the server knows of one request while it is under way. It is made by the first stage and is the
+// request's context, so that every later stage adds to one record, and the access log writes it once.
+type call struct {
+	context.Context // the request's, which the deadline stage bounds
+
+	client      context.Context // ends when the client hangs up, and not by our deadline
+	requestID   string
+	traceID     string
+	started     time.Time
+	route       *Route         // nil when no route matches
+	principal   auth.Principal // zero before authentication and on public routes
+	ifNoneMatch string         // what the client has already, for a 304
+	failure     error          // what went wrong, with its cause, for the log only
+	rendered    []byte         // the body of the answer, marshalled before anything is sent
+}
+
+type callKey struct{}
+
+// Value returns the call itself for its own key, and what the context holds for any other.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// callOf returns the record of the request that ctx belongs to, nil outside of one.
+func callOf(ctx context.Context) *call {
+	c, _ := ctx.Value(callKey{}).(*call)
+	return c
+}
+
+func callIn(c *gin.Context) *call { return callOf(c.Request.Context()) }
+
+// RequestID returns the id of the request that ctx belongs to, empty outside of one.
+func RequestID(ctx context.Context) string {
+	if c := callOf(ctx); c != nil {
+		return c.requestID
+	}
+	return ""
+}
+
+// Principal returns who is asking. On public routes, and outside of a request, it is the zero Principal.
+func Principal(ctx context.Context) auth.Principal {
+	if c := callOf(ctx); c != nil {
+		return c.principal
+	}
+	return auth.Principal{}
+}

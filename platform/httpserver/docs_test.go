@@ -1,0 +1,261 @@
+package httpserver
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/omnistack/omnistack/platform/testkit"
+)
+
+func withDocs(o *Options) { o.HTTP.DocsEnabled = true; o.Title = "Things & <more>" }
+
+func TestDocsAreServedOnlyWhenEnabled(t *testing.T) {
+	on, off := start(t, nil, withDocs), start(t, nil)
+	for path, media := range map[string]string{
+		"/docs":                      "text/html; charset=utf-8",
+		"/docs/start.js":             "text/javascript; charset=utf-8",
+		"/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+		"/docs/swagger-ui.css":       "text/css; charset=utf-8",
+		"/openapi.json":              "application/json",
+		"/openapi.yaml":              "application/yaml",
+	} {
+		on.anyone.Do(t, "GET", path).Want(200).WantHeader("Content-Type", media)
+		off.anyone.Do(t, "GET", path).WantError(404, "NOT_FOUND")
+	}
+	for _, path := range []string{"/docs/", "/docs/index.html", "/docs/LICENSE", "/docs/..%2fdocs.go", "/openapi"} {
+		on.anyone.Do(t, "GET", path).WantError(404, "NOT_FOUND")
+	}
+}
+
+// The page names no other host, and all that it loads is served.
+func TestTheDocsPageIsSelfContained(t *testing.T) {
+	f := start(t, nil, withDocs)
+	page := string(f.anyone.Do(t, "GET", "/docs").Body)
+	if !strings.Contains(page, "<title>Things &amp; &lt;more&gt;</title>") {
+		t.Errorf("the title isn't escaped: %s", page)
+	}
+	loaded := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(loaded) != 4 {
+		t.Errorf("the page loads %v", loaded)
+	}
+	for _, match := range loaded {
+		if strings.HasPrefix(match[1], "data:") {
+			continue
+		}
+		asset := f.anyone.Do(t, "GET", match[1]).Want(200)
+		if asset.Header.Get("Content-Encoding") == "gzip" {
+			unpacked, err := gzip.NewReader(bytes.NewReader(asset.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asset.Body, err = io.ReadAll(unpacked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.HasSuffix(match[1], ".css") && regexp.MustCompile(`@import|url\("?(https?:)?//`).Match(asset.Body) {
+			t.Errorf("%s loads from elsewhere", match[1])
+		}
+	}
+	if inline := regexp.MustCompile(`<script>|<style|\son[a-z]+=|javascript:`).FindString(page); inline != "" {
+		t.Errorf("the page holds %q, which its policy forbids", inline)
+	}
+}
+
+// document is the part of an OpenAPI document that the tests read.
+type document struct {
+	OpenAPI    string
+	Info       struct{ Title, Version string }
+	Paths      map[string]map[string]documented
+	Components struct{ Schemas map[string]map[string]any }
+}
+
+type documented struct {
+	OperationID string `json:"operationId"`
+	Summary     string
+	Tags        []string
+	Security    []map[string][]string
+	Parameters  []struct{ Name, In string }
+	RequestBody *struct {
+		Content map[string]struct{ Schema map[string]any }
+	} `json:"requestBody"`
+	Responses map[string]struct {
+		Description string
+		Headers     map[string]any
+		Content     map[string]struct {
+			Schema  map[string]any
+			Example any
+		}
+	}
+}
+
+func read(t *testing.T, f *fixture) document {
+	t.Helper()
+	var doc document
+	if err := json.Unmarshal(f.anyone.Do(t, "GET", "/openapi.json").Want(200).Body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestTheDocumentHasEveryRouteAndNoOther(t *testing.T) {
+	f := start(t, func(r *Router) {
+		Query(r, Route{Method: http.MethodGet, Path: "/secret", Guard: User, Hidden: true}, nothing)
+	}, withDocs)
+	doc := read(t, f)
+	if doc.OpenAPI != "3.1.0" || doc.Info.Title != "Things & <more>" || doc.Info.Version != "v1" {
+		t.Errorf("the document is %s of %+v", doc.OpenAPI, doc.Info)
+	}
+	var want, got []string
+	for _, route := range f.server.Routes() {
+		if !route.Hidden {
+			want = append(want, route.Method+" "+route.Full)
+		}
+	}
+	ids := map[string]bool{}
+	for path, operations := range doc.Paths {
+		for method, operation := range operations {
+			got = append(got, strings.ToUpper(method)+" "+path)
+			if ids[operation.OperationID] || operation.OperationID == "" {
+				t.Errorf("the operation id %q isn't unique", operation.OperationID)
+			}
+			ids[operation.OperationID] = true
+			if operation.Summary == "" || len(operation.Tags) != 1 {
+				t.Errorf("%s %s has the summary %q and the tags %v", method, path, operation.Summary, operation.Tags)
+			}
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the document has\n%v\nand the router\n%v", got, want)
+	}
+}
+
+func TestTheDocumentSaysWhatIsTrueOfEveryOperation(t *testing.T) {
+	f := start(t, nil, withDocs)
+	doc := read(t, f)
+	for _, route := range f.server.Routes() {
+		if route.Hidden {
+			continue
+		}
+		operation := doc.Paths[route.Full][strings.ToLower(route.Method)]
+		guarded := route.Guard == User || route.Guard == Admin
+		if hasSecurity := len(operation.Security) == 1 && operation.Security[0]["bearer"] != nil; hasSecurity != guarded {
+			t.Errorf("%s %s has the security %v", route.Method, route.Full, operation.Security)
+		}
+		for _, status := range []string{"401", "403"} {
+			if _, documented := operation.Responses[status]; documented != guarded {
+				t.Errorf("%s %s: %s documented is %t", route.Method, route.Full, status, documented)
+			}
+		}
+		for status, response := range operation.Responses {
+			failing := status == "default" || status[0] == '4' || status[0] == '5'
+			if failing && !strings.HasSuffix(route.Full, "/ready") && response.Content["application/json"].Schema["$ref"] != "#/components/schemas/Error" {
+				t.Errorf("%s %s: %s has the schema %v", route.Method, route.Full, status, response.Content)
+			}
+			if _, located := response.Headers["Location"]; located != (status == "201") {
+				t.Errorf("%s %s: %s has the headers %v", route.Method, route.Full, status, response.Headers)
+			}
+		}
+		if _, others := operation.Responses["default"]; !others {
+			t.Errorf("%s %s documents no other error", route.Method, route.Full)
+		}
+	}
+	ready := doc.Paths["/health/ready"]["get"].Responses
+	if ready["200"].Content["application/json"].Schema["$ref"] != "#/components/schemas/Readiness" ||
+		ready["503"].Content["application/json"].Schema["$ref"] != "#/components/schemas/Readiness" {
+		t.Errorf("readiness is documented as %v", ready)
+	}
+}
+
+// What clients send is closed, what they get may grow.
+func TestTheSchemas(t *testing.T) {
+	doc := read(t, start(t, nil, withDocs))
+	var names []string
+	for name, schema := range doc.Components.Schemas {
+		names = append(names, name)
+		_, closed := schema["additionalProperties"]
+		if sent := slices.Contains([]string{"NewThing", "ThingChange", "Part"}, name); sent != closed {
+			t.Errorf("%s: closed is %t", name, closed)
+		}
+	}
+	slices.Sort(names)
+	if want := []string{"Error", "ErrorBody", "Health", "NewThing", "Part", "Readiness", "Thing", "ThingChange", "ThingList"}; !slices.Equal(names, want) {
+		t.Errorf("the schemas are %v, want %v", names, want)
+	}
+	note, _ := json.Marshal(doc.Components.Schemas["ThingChange"]["properties"].(map[string]any)["note"])
+	if string(note) != `{"maxLength":10,"type":["string","null"]}` {
+		t.Errorf("a patched field is documented as %s", note)
+	}
+}
+
+// The page works in a browser, under its own Content-Security-Policy.
+func TestTheDocsWorkInABrowser(t *testing.T) {
+	browser := findBrowser()
+	if browser == "" {
+		testkit.SkipOrFail(t, "there is no Chromium on the PATH: apt-get install chromium")
+	}
+	f := newFixture(t, nil, withDocs)
+	f.server.raw(Route{Method: http.MethodGet, Path: "/docs/forbidden"}, func(c *gin.Context) {
+		c.Header("Content-Security-Policy", docsCSP)
+		c.Data(http.StatusOK, "text/html", []byte(`<script>document.title = "ran"</script>`))
+	})
+	f.listen(t)
+	const refusal = "Content Security Policy"
+
+	dom, console := browse(t, browser, f.url+"/docs")
+	for _, rendered := range []string{`id="operations-things-get-things"`, `id="operations-things-patch-things-by-id"`, "Make a thing", "Things &amp; &lt;more&gt;"} {
+		if !strings.Contains(dom, rendered) {
+			t.Errorf("the page doesn't show %s", rendered)
+		}
+	}
+	if strings.Contains(dom, "errors-wrapper") {
+		t.Error("the page shows an error")
+	}
+	if strings.Contains(console, refusal) || strings.Contains(console, "CONSOLE") {
+		t.Errorf("the console says\n%s", console)
+	}
+
+	// The same for a page that breaks the policy: this is what would have been seen.
+	dom, console = browse(t, browser, f.url+"/docs/forbidden")
+	if strings.Contains(dom, "<title>ran") || !strings.Contains(console, refusal) {
+		t.Errorf("an inline script isn't refused or not reported:\n%s\n%s", dom, console)
+	}
+}
+
+func findBrowser() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// browse returns the page as the browser has it once nothing more happens, and what it wrote to its console.
+func browse(t *testing.T, browser, url string) (dom, console string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(),
+		"--virtual-time-budget=20000", "--enable-logging=stderr", "--v=0", "--dump-dom", url)
+	var out, errors bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errors
+	if err := command.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", browser, err, errors.String())
+	}
+	return out.String(), errors.String()
+}

@@ -1,0 +1,133 @@
+package httpserver
+
+import (
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/omnistack/omnistack/platform/errs"
+)
+
+// adapter registers huma's operations with the engine, each behind a check of what huma doesn't look at.
+type adapter struct {
+	*gin.Engine
+	server *Server
+}
+
+// Handle registers an operation.
+func (a adapter) Handle(op *huma.Operation, serve func(huma.Context)) {
+	a.server.document(op)
+	known := map[string]bool{}
+	for _, param := range op.Parameters {
+		if param.In == "query" {
+			known[param.Name] = true
+		}
+	}
+	a.server.handle(op.Method, op.Path, func(c *gin.Context) {
+		err := checkPath(c.Params)
+		if err == nil {
+			err = checkQuery(c.Request.URL.RawQuery, known)
+		}
+		if err == nil && op.RequestBody != nil {
+			err = checkMedia(c.Request, op.RequestBody.Content)
+		}
+		if err != nil {
+			refuse(c, err)
+			return
+		}
+		delete(c.Request.Header, "Accept") // huma's negotiation panics over ";," and there is one format to choose from
+		serve(humagin.NewContext(op, c))
+	})
+}
+
+// checkPath refuses ids that nothing can have.
+func checkPath(params gin.Params) error {
+	for _, param := range params {
+		if !storable(param.Value) {
+			return errNothingHere
+		}
+	}
+	return nil
+}
+
+// checkQuery refuses a query that can't be read, and parameters that are unknown or repeated: net/url drops the parts
+// it can't read, and huma takes the first of several.
+func checkQuery(raw string, known map[string]bool) error {
+	if raw == "" {
+		return nil
+	}
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return errs.New(errs.Malformed, "The query can't be read")
+	}
+	var broken []errs.Field
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if !storable(name) || !storable(query[name][0]) {
+			return errs.New(errs.Malformed, "The query must be UTF-8 without NUL characters")
+		}
+		switch {
+		case !known[name]:
+			broken = append(broken, errs.Field{Name: shorten(name), Message: "unknown query parameter"})
+		case len(query[name]) > 1:
+			broken = append(broken, errs.Field{Name: name, Message: "must be given once"})
+		}
+	}
+	if broken != nil {
+		return errs.InvalidFields(broken[:min(len(broken), mostFields)]...)
+	}
+	return nil
+}
+
+// storable tells whether a text can be stored: PostgreSQL takes neither other bytes than UTF-8 nor NUL.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
+
+var headerJSON = []string{contentType}
+
+// checkMedia refuses a body that isn't of a type the operation takes. A body without a type is taken for JSON.
+func checkMedia(r *http.Request, accepted map[string]*huma.MediaType) error {
+	media := r.Header.Get("Content-Type")
+	if r.ContentLength == 0 || media == "" || accepted[media] != nil {
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(media)
+	charset := strings.ToLower(params["charset"])
+	if err != nil || accepted[kind] == nil || kind == contentType && charset != "" && charset != "utf-8" {
+		return errs.New(errs.UnsupportedMedia, "The body must be "+strings.Join(slices.Sorted(maps.Keys(accepted)), " or "))
+	}
+	if kind == contentType {
+		r.Header["Content-Type"] = headerJSON // huma knows this spelling only
+	}
+	return nil
+}
+
+// body is a request's body up to a limit. Its errors say what became of the request.
+type body struct {
+	io.ReadCloser
+	left, limit int64
+}
+
+// Read reads on. Beyond the limit it fails with errs.TooLarge, and with errs.Malformed if the body breaks off.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	switch {
+	case b.left < 0:
+		return n, errTooLarge(b.limit)
+	case err != nil && err != io.EOF:
+		return n, errs.New(errs.Malformed, "The body can't be read to its end").Because(err)
+	}
+	return n, err
+}
+
+func errTooLarge(limit int64) error {
+	return errs.New(errs.TooLarge, "The body is larger than allowed").With("limit_bytes", limit)
+}

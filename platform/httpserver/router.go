@@ -1,0 +1,197 @@
+package httpserver
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
+)
+
+// Guard says who may call a route.
+type Guard string
+
+// The guards of the HTTP contract.
+const (
+	Public    Guard = "public"    // anyone
+	User      Guard = "user"      // a valid token of an active user
+	Admin     Guard = "admin"     // the same, with the role admin or superadmin
+	Signature Guard = "signature" // a webhook, which proves itself by a signature over its body
+)
+
+// RateGroup names the limit that a route counts against.
+type RateGroup string
+
+// The groups of the settings RATE_LIMIT_DEFAULT, _AI and _AUTH, and the routes that count against none.
+const (
+	RateDefault RateGroup = "default"
+	RateAI      RateGroup = "ai"
+	RateAuth    RateGroup = "auth"
+	RateExempt  RateGroup = "exempt"
+)
+
+// Route describes one operation: what the router, the guards, the limiter and the API document need to know of it.
+type Route struct {
+	Method  string
+	Path    string // below API_V1_STR, such as "/app/projects/{id}"
+	AtRoot  bool   // mounted at Path itself instead of below API_V1_STR
+	Guard   Guard
+	Rate    RateGroup // RateDefault when empty
+	Summary string    // one line for the API document
+	Status  int       // of success; 200, or 204 for an answer without a body, when 0
+	Errors  []int     // the statuses worth documenting beside those every route can have
+	Hidden  bool      // left out of the API document
+
+	Module string // filled in by the router: who registered it
+	Full   string // filled in by the router: the path as mounted
+}
+
+// Transactor runs a function in one database transaction, carried by the ctx it is given.
+type Transactor interface {
+	WithinTx(ctx context.Context, fn func(ctx context.Context) error) error
+}
+
+// Router is where a module registers its operations. Each is a plain typed function: the input and output structs
+// are the contract, and the API document is made from them.
+type Router struct {
+	server *Server
+	module string
+}
+
+// answer is satisfied by *Object, *List and *Empty.
+type answer[O any] interface {
+	*O
+	answered
+}
+
+// Query registers an operation that changes nothing.
+func Query[I, O any, P answer[O]](r *Router, route Route, handle func(ctx context.Context, in *I) (*O, error)) {
+	huma.Register(r.server.api, r.add(route, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		return out, render(ctx, P(out), route.Status)
+	})
+}
+
+// Commit is the second half of a mutation: what happens inside the transaction. It calls no port and nothing outside
+// the process: there a slow answer would hold the database's locks.
+type Commit[O any] func(ctx context.Context) (*O, error)
+
+// Mutation registers an operation that changes something. All of them have this one shape: handle checks the input
+// and asks ports and outside services; the Commit it returns then runs in ONE transaction, where effects, events and
+// the answer itself become true together. The answer is marshalled before the transaction commits, so that nothing
+// can fail between the commit and the answer, and sent after.
+func Mutation[I, O any, P answer[O]](r *Router, route Route, handle func(ctx context.Context, in *I) (Commit[O], error)) {
+	huma.Register(r.server.api, r.add(route, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
+		commit, err := handle(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		var out *O
+		err = r.server.options.Tx.WithinTx(ctx, func(ctx context.Context) error {
+			if out, err = commit(ctx); err != nil {
+				return err
+			}
+			return render(ctx, P(out), route.Status)
+		})
+		return out, err
+	})
+}
+
+// render settles the answer's status and marshals its body into the call's record, from where useRendered takes it.
+// Nothing is sent before the whole of it is there, so that an answer that can't be marshalled is an error like others.
+func render(ctx context.Context, out answered, status int) error {
+	record := callOf(ctx)
+	out.settle(status, record.ifNoneMatch)
+	content := out.content()
+	if content == nil {
+		return nil
+	}
+	var err error
+	if record.rendered, err = json.Marshal(content); err != nil {
+		return fmt.Errorf("the answer can't be marshalled: %w", err)
+	}
+	return nil
+}
+
+// useRendered is the huma transformer that puts the call, with its rendered body, in the place of an answer.
+func useRendered(ctx huma.Context, _ string, body any) (any, error) {
+	if failure, failed := body.(*Error); failed {
+		return failure, nil
+	}
+	return callOf(ctx.Context()), nil
+}
+
+// add records the route and returns it as huma's operation. It panics for mistakes that would show only at a request.
+func (r *Router) add(route Route, input reflect.Type) huma.Operation {
+	route.Module = r.module
+	if route.Rate == "" {
+		route.Rate = RateDefault
+	}
+	route.Full = r.server.mounted(route)
+	if route.Guard == "" {
+		panic(fmt.Sprintf("httpserver: %s %s has no guard", route.Method, route.Full))
+	}
+	for field := range input.Fields() {
+		if field.Anonymous && !field.IsExported() {
+			panic(fmt.Sprintf("httpserver: %s %s: huma passes over the embedded %s: export it", route.Method, route.Full, field.Name))
+		}
+	}
+	r.server.addRoute(&route)
+
+	operation := huma.Operation{
+		OperationID:   operationID(route),
+		Method:        route.Method,
+		Path:          route.Full,
+		Summary:       route.Summary,
+		Tags:          []string{r.module},
+		DefaultStatus: route.Status,
+		Hidden:        route.Hidden,
+		Responses:     r.server.failures(route.Errors...),
+		MaxBodyBytes:  -1, // the body limit stage is the one that counts
+		// Later than the deadline stage: this timeout ends the request's context as if the client had left.
+		BodyReadTimeout: r.server.options.HTTP.RequestTimeout + r.server.options.limits.margin/2,
+	}
+	if route.Guard == User || route.Guard == Admin {
+		operation.Security = []map[string][]string{{"bearer": {}}}
+		maps.Copy(operation.Responses, r.server.failures(http.StatusUnauthorized, http.StatusForbidden))
+	}
+	return operation
+}
+
+// operationID makes names such as "get-projects-by-id", which client generators turn into method names.
+func operationID(route Route) string {
+	words := []string{strings.ToLower(route.Method)}
+	for segment := range strings.SplitSeq(strings.Trim(route.Path, "/"), "/") {
+		switch {
+		case segment == "app":
+		case strings.HasPrefix(segment, "{"):
+			words = append(words, "by", strings.Trim(segment, "{}"))
+		default:
+			words = append(words, strings.Trim(segment, "."))
+		}
+	}
+	return strings.Join(words, "-")
+}
+
+// ginPath returns a path in gin's form: "/projects/{id}" becomes "/projects/:id".
+func ginPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
+// mounted returns the path at which a route is served.
+func (s *Server) mounted(route Route) string {
+	if route.AtRoot {
+		return route.Path
+	}
+	return s.options.HTTP.APIPrefix + route.Path
+}
+
+// URL returns the path at which a path below API_V1_STR is mounted, for Location headers.
+func (r *Router) URL(path string) string { return r.server.options.HTTP.APIPrefix + path }

@@ -1,0 +1,63 @@
+// Package module is how a bounded context presents itself to the house: a Descriptor is its table of contents.
+//
+// Everything that must hold for all modules walks the descriptors instead of a list kept by hand: the router mounts
+// their routes, the schema tooling compares their models, `omnistack modules` prints them, and the canvases and the
+// architecture tests are made from them. A platform package that owns tables has one too.
+package module
+
+import (
+	"context"
+	"io"
+
+	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// Descriptor says what a module is made of. A field a module has no use for stays empty.
+type Descriptor struct {
+	Name    string // the folder's name, and the prefix of its tables
+	Summary string // one line: what the context owns
+
+	Routes    func(r *httpserver.Router) // registers its operations; their guards and rate groups stand in httpserver.Route
+	Ports     []Port                     // what other modules may ask
+	Publishes []string                   // the events it sends, by name and version
+	Consumes  []string                   // the events it handles
+	Jobs      []string                   // the kinds of background work it runs
+	Models    []any                      // its rows: a pointer to each GORM model, for the schema tooling
+	Tables    []Table                    // its tables, and whose data they hold
+	Settings  config.Group               // what it reads from the environment
+	Metrics   []string                   // the metrics it reports
+
+	Exporter Exporter // hands out a person's data; nil if it holds none
+	Eraser   Eraser   // erases a person's data; nil if it holds none
+	Seeder   Seeder   // fills a database for development; nil if it has nothing to show
+}
+
+// Port is an interface in the module's contract package that other modules may call.
+type Port struct {
+	Name    string // such as "users.Directory"
+	Summary string
+}
+
+// Table is one table of the module.
+type Table struct {
+	Name    string
+	Summary string
+	Owner   string // the column that names the user whose data a row is; empty when rows belong to nobody
+}
+
+// Exporter writes all the module holds of one user, as one JSON value.
+type Exporter interface {
+	Export(ctx context.Context, scope id.Scope, out io.Writer) error
+}
+
+// Eraser removes all the module holds of one user. Doing it twice is the same as doing it once.
+type Eraser interface {
+	Erase(ctx context.Context, scope id.Scope) error
+}
+
+// Seeder makes example data for the given owners, at most count things each. Doing it twice adds more.
+type Seeder interface {
+	Seed(ctx context.Context, owners []id.Scope, count int) error
+}
