@@ -1,0 +1,117 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/omnistack/omnistack/test/apptest"
+)
+
+// canary is a secret that nothing may print.
+const canary = "CANARYqX3vN8sLr1mTzB5wYk7uHc2dPj"
+
+func TestWrongSettingsAreAllListedAtOnce(t *testing.T) {
+	t.Parallel()
+	wrong := newDesk(t).with("PORT=eight thousand", "LOG_LEVEL=LOUD", "REQUEST_TIMEOUT=soon", "SECRET_KEY="+canary[:20],
+		"RATE_LIMIT_DEFAULT=60/min", "BACKEND_CORS_ORIGINS=*", "EMAIL_PROVIDER=pigeon",
+		"DATABASE_URL=mysql://root:"+canary+"@localhost/app", "STRIPE_SECRET_KEY="+canary)
+	for _, call := range []string{"serve", "worker", "migrate up", "migrate status", "seed", "token --sub alice", "doctor"} {
+		ended := wrong.run(strings.Fields(call)...)
+		ended.want(t, exitFailed, "", "9 settings are not valid:", `PORT="eight thousand" (environment): must be a whole number`,
+			`LOG_LEVEL="LOUD"`, `REQUEST_TIMEOUT="soon"`, "SECRET_KEY", `RATE_LIMIT_DEFAULT="60/min"`, "BACKEND_CORS_ORIGINS",
+			`EMAIL_PROVIDER="pigeon"`, "DATABASE_URL", "STRIPE_WEBHOOK_SECRET is unset: must be set when STRIPE_SECRET_KEY is")
+		if strings.Contains(ended.stderr, canary[:20]) {
+			t.Errorf("%s shows a secret", call)
+		}
+	}
+	if _, err := os.Stat(wrong.file("data")); err == nil {
+		t.Error("there is a data folder, although nothing could start")
+	}
+}
+
+func TestConfigShowsWhatIsInForceAndWhereItCameFrom(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "LOG_LEVEL=ERROR", "SECRET_KEY="+canary, "OPENAI_API_KEY="+canary,
+		"DATABASE_URL=postgres://app:"+canary+"@db.example.com:5432/app", "STORAGE_FOLDER=x")
+	if err := os.WriteFile(d.file(".env"), []byte("PROJECT_NAME=\"My SaaS\"\nLOG_LEVEL=DEBUG\nRESEND_API_KEY="+canary+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shown := d.run("config")
+	shown.want(t, exitOK, "platform HTTP")
+	lines := map[string][]string{}
+	for line := range strings.Lines(shown.stdout) {
+		if fields := strings.Fields(line); len(fields) > 1 {
+			lines[fields[0]] = fields[1:]
+		}
+	}
+	for name, want := range map[string]string{
+		"LOG_LEVEL":       "ERROR environment",
+		"PROJECT_NAME":    "My SaaS .env",
+		"REQUEST_TIMEOUT": "30s default",
+		"SECRET_KEY":      "**** environment",
+		"OPENAI_API_KEY":  "**** environment",
+		"RESEND_API_KEY":  "**** .env",
+		"DATABASE_URL":    "postgres://app:****@db.example.com:5432/app environment",
+		"REDIS_URL":       "- default",
+	} {
+		if got := strings.Join(lines[name], " "); !strings.HasPrefix(got, want+" ") {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if strings.Contains(shown.stdout+shown.stderr, "CANARY") {
+		t.Error("it shows a secret")
+	}
+	if generated := newDesk(t).run("config"); !strings.Contains(generated.stdout, "generated") {
+		t.Errorf("it doesn't say that the secret key was generated\n%s", generated.stdout)
+	}
+
+	broken := d.with("PORT=x").run("config")
+	broken.want(t, exitFailed, "PROJECT_NAME", `PORT="x" (environment): must be a whole number`)
+}
+
+// Permission bits don't stop root, but nobody makes a folder below a file.
+func TestADataFolderThatCannotBe(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	if err := os.WriteFile(d.file("occupied"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d = d.with("DATA_DIR=" + d.file("occupied/data"))
+	withKey := d.with("SECRET_KEY=" + canary) // else the key is the first that can't be kept
+	for _, call := range []string{"serve", "worker", "migrate up", "token --sub alice"} {
+		d.run(strings.Fields(call)...).want(t, exitFailed, "", "none can be kept in DATA_DIR", d.file("occupied"), "not a directory")
+		withKey.run(strings.Fields(call)...).want(t, exitFailed, "", d.file("occupied"), "not a directory")
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.run("doctor").want(t, exitFailed, "failing  migrations: the database is behind: run `omnistack migrate up`", "something needs attention")
+	d.run("migrate", "up").want(t, exitOK, "applied", "migration applied")
+	d.run("doctor").want(t, exitOK, "ok       settings\nok       database\nok       migrations\n")
+
+	ended := d.with("DATABASE_URL=postgres://app:"+canary+"@127.0.0.1:1/app", "REDIS_URL=redis://:"+canary+"@127.0.0.1:1/0").run("doctor")
+	ended.want(t, exitFailed, "failing  database: the database can't be reached: is it running, and is DATABASE_URL right?", "something needs attention")
+	ended.want(t, exitFailed, "failing  redis: ", "something needs attention")
+	if strings.Contains(ended.stdout+ended.stderr, canary) {
+		t.Error("it shows a password")
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	for _, engine := range apptest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, "DATABASE_URL="+emptyDatabase(t, engine))
+			d.run("migrate", "validate").want(t, exitOK, "The migrations are as they were written.\n")
+			d.run("migrate", "status").want(t, exitOK, "initial  pending\n")
+			d.run("migrate", "up").want(t, exitOK, "applied 2", "migration applied")
+			d.run("migrate", "up").want(t, exitOK, "The schema is up to date.\n")
+			if status := d.run("migrate", "status"); status.code != exitOK || strings.Contains(status.stdout, "pending") {
+				t.Errorf("after up there is something pending\n%s", status.stdout)
+			}
+		})
+	}
+}

@@ -1,0 +1,40 @@
+// Command scaffold is the contributor's tool. It is never part of the product.
+//
+//	go run ./cmd/scaffold migrate diff NAME   write the next migration of both databases from the models
+//	go run ./cmd/scaffold migrate hash        compute atlas.sum anew after a file was written by hand
+//	go run ./cmd/scaffold canvas              write the README.md of every module
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := newScaffold().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "scaffold:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// newScaffold returns the root command; each file of this package adds one sub-command.
+func newScaffold() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "scaffold",
+		Short:         "The contributor's tool: writes what is tedious to write by hand",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(newMigrate())
+	root.AddCommand(newCanvas())
+	return root
+}

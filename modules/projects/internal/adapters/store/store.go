@@ -1,0 +1,168 @@
+// Package store keeps projects in the database.
+package store
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/omnistack/omnistack/modules/projects/internal/app"
+	"github.com/omnistack/omnistack/modules/projects/internal/domain"
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/page"
+)
+
+// row is the table projects. Both indexes hold living rows only: they serve the two orders of a list, and the count.
+type row struct {
+	ID          database.Key `gorm:"primaryKey;index:projects_by_created,priority:3,where:deleted_at IS NULL;index:projects_by_name,priority:3,where:deleted_at IS NULL"`
+	OwnerID     database.Key `gorm:"not null;index:projects_by_created,priority:1;index:projects_by_name,priority:1"`
+	Name        string       `gorm:"type:text;not null"`
+	NameFolded  database.Key `gorm:"not null;index:projects_by_name,priority:2"`
+	Description *string      `gorm:"type:text"`
+	Version     int64        `gorm:"not null"`
+	CreatedAt   time.Time    `gorm:"not null;index:projects_by_created,priority:2"`
+	UpdatedAt   time.Time    `gorm:"not null"`
+	DeletedAt   gorm.DeletedAt
+}
+
+// TableName returns the name of the table.
+func (row) TableName() string { return "projects" }
+
+// Models returns the rows of this store, for the schema tooling.
+func Models() []any { return []any{&row{}} }
+
+// Store is an app.Store in the database.
+type Store struct{ db *database.DB }
+
+var _ app.Store = (*Store)(nil)
+
+// New returns a store over the database.
+func New(db *database.DB) *Store { return &Store{db: db} }
+
+// Insert adds a project.
+func (s *Store) Insert(ctx context.Context, project domain.Project) error {
+	added := toRow(project)
+	return database.Classify(s.db.Tx(ctx).Create(&added).Error)
+}
+
+// mine are the rows that a read may see: the living ones of the owner, who is the first argument.
+const mine = " FROM projects WHERE owner_id = ? AND deleted_at IS NULL"
+
+// fields are what a project is read from, in the order in which scan takes them.
+const fields = "SELECT id, owner_id, name, description, version, created_at, updated_at"
+
+// Find returns one project of the owner.
+func (s *Store) Find(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
+	return one(s.db.Read(ctx).Raw(fields+mine+" AND id = ?", owner.User, projectID), projectID)
+}
+
+// Lock returns one project of the owner and holds its row.
+func (s *Store) Lock(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
+	return one(s.db.Tx(ctx).Raw(fields+mine+" AND id = ?"+s.db.ForUpdate(), owner.User, projectID), projectID)
+}
+
+func one(query *gorm.DB, projectID string) (domain.Project, error) {
+	project, err := database.One(query, scan)
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return domain.Project{}, errs.Missing("Project", projectID)
+	}
+	return project, err
+}
+
+// Save writes what can change, over the version that was locked.
+func (s *Store) Save(ctx context.Context, project domain.Project) error {
+	changed := toRow(project)
+	return s.write(ctx, project, project.Version-1, map[string]any{
+		"name":        changed.Name,
+		"name_folded": changed.NameFolded,
+		"description": changed.Description,
+		"version":     changed.Version,
+		"updated_at":  changed.UpdatedAt,
+	})
+}
+
+// Delete marks the project as deleted.
+func (s *Store) Delete(ctx context.Context, project domain.Project, at time.Time) error {
+	return s.write(ctx, project, project.Version, map[string]any{
+		"deleted_at": at,
+		"updated_at": at,
+		"version":    project.Version + 1,
+	})
+}
+
+// write updates the row if it still has the version; a row that was changed meanwhile is errs.Precondition.
+func (s *Store) write(ctx context.Context, project domain.Project, version int64, values map[string]any) error {
+	done := s.db.Tx(ctx).Model(&row{}).
+		Where("id = ? AND owner_id = ? AND version = ?", project.ID, project.Owner.User, version).
+		UpdateColumns(values)
+	if done.Error != nil {
+		return database.Classify(done.Error)
+	}
+	if done.RowsAffected == 0 {
+		return errs.Stale()
+	}
+	return nil
+}
+
+// Count returns how many projects the owner has.
+func (s *Store) Count(ctx context.Context, owner id.Scope) (int64, error) {
+	return database.One(s.db.Read(ctx).Raw("SELECT count(*)"+mine, owner.User), database.Scalar[int64])
+}
+
+// Erase removes the owner's rows, deleted ones too.
+func (s *Store) Erase(ctx context.Context, owner id.Scope) error {
+	return database.Classify(s.db.Tx(ctx).Unscoped().Where("owner_id = ?", owner.User).Delete(&row{}).Error)
+}
+
+// List returns one page and the number of all matches.
+func (s *Store) List(ctx context.Context, owner id.Scope, listing app.Listing) ([]domain.Project, int64, error) {
+	matching, args := mine, []any{owner.User}
+	if listing.Search != "" {
+		matching += ` AND name_folded LIKE ? ESCAPE '\'`
+		args = append(args, "%"+escapeLike(listing.Search)+"%")
+	}
+	total, err := database.One(s.db.Read(ctx).Raw("SELECT count(*)"+matching, args...), database.Scalar[int64])
+	if err != nil {
+		return nil, 0, err
+	}
+
+	order := orders[listing.Sort]
+	if listing.After != nil {
+		place, err := order.place(*listing.After)
+		if err != nil {
+			return nil, 0, err
+		}
+		matching += order.behind
+		args = append(args, place, listing.After.ID)
+	}
+	args = append(args, listing.Limit, listing.Skip)
+	items, err := database.All(s.db.Read(ctx).Raw(fields+matching+order.by+" LIMIT ? OFFSET ?", args...), scan)
+	return items, total, err
+}
+
+// order is how a Sort is said in SQL.
+type order struct {
+	by     string
+	behind string // the rows behind a place: its key and its id
+	place  func(page.Key) (any, error)
+}
+
+var orders = map[app.Sort]order{
+	app.NewestFirst: {" ORDER BY created_at DESC, id DESC", " AND (created_at, id) < (?, ?)", createdAt},
+	app.OldestFirst: {" ORDER BY created_at, id", " AND (created_at, id) > (?, ?)", createdAt},
+	app.ByName:      {" ORDER BY name_folded, id", " AND (name_folded, id) > (?, ?)", nameFolded},
+	app.ByNameDown:  {" ORDER BY name_folded DESC, id DESC", " AND (name_folded, id) < (?, ?)", nameFolded},
+}
+
+func createdAt(key page.Key) (any, error)  { return time.Parse(time.RFC3339Nano, key.Value) }
+func nameFolded(key page.Key) (any, error) { return key.Value, nil }
+
+// escapeLike takes the meaning from the characters that LIKE gives one.
+func escapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}

@@ -1,0 +1,253 @@
+package app_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/omnistack/omnistack/modules/projects/internal/app"
+	"github.com/omnistack/omnistack/modules/projects/internal/domain"
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/page"
+)
+
+func TestCreate(t *testing.T) {
+	t.Run("a project is born", func(t *testing.T) {
+		f := newFixture("")
+		got, err := f.Create(t.Context(), alice, "Artemis 🚀", new(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := domain.Project{
+			ID: got.ID, Owner: alice, Name: "Artemis 🚀", Description: new(""),
+			Version: 1, CreatedAt: now, UpdatedAt: now,
+		}
+		if !reflect.DeepEqual(got, want) || !id.Valid(got.ID) || !reflect.DeepEqual(*f.store.project, want) {
+			t.Errorf("got %+v and stored %+v, want %+v", got, f.store.project, want)
+		}
+		f.expect(t, "insert in tx")
+	})
+	t.Run("a broken rule reaches nothing", func(t *testing.T) {
+		f := newFixture("")
+		if _, err := f.Create(t.Context(), alice, " ", nil); !errs.Is(err, errs.Invalid) {
+			t.Errorf("got %v, want it invalid", err)
+		}
+		f.expect(t)
+	})
+	t.Run("the store fails", func(t *testing.T) {
+		f := newFixture("insert")
+		if got, err := f.Create(t.Context(), alice, "Artemis", nil); !errors.Is(err, errBoom) || got.ID != "" || f.tx.rolledBack != 1 {
+			t.Errorf("got %+v and %v", got, err)
+		}
+	})
+}
+
+func TestGet(t *testing.T) {
+	f := newFixture("")
+	if got, err := f.Get(t.Context(), alice, "apollo"); err != nil || !reflect.DeepEqual(got, apollo()) {
+		t.Errorf("got %+v and %v", got, err)
+	}
+	if _, err := f.Get(t.Context(), bob, "apollo"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another's: got %v, want it not found", err)
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	artemis := domain.Change{Name: new("Artemis")}
+	changed := apollo()
+	changed.Name, changed.Version, changed.UpdatedAt = "Artemis", 4, now
+	saved := []string{"lock in tx", "save in tx"}
+	looked := []string{"lock in tx"}
+	for name, test := range map[string]struct {
+		owner   id.Scope
+		version int64
+		change  domain.Change
+		failing string
+		want    domain.Project
+		is      func(err error) bool
+		calls   []string
+	}{
+		"whatever the version":      {owner: alice, change: artemis, want: changed, is: success, calls: saved},
+		"of the current version":    {owner: alice, version: 3, change: artemis, want: changed, is: success, calls: saved},
+		"of an older version":       {owner: alice, version: 2, change: artemis, is: kind(errs.Precondition), calls: looked},
+		"of a version to come":      {owner: alice, version: 4, change: artemis, is: kind(errs.Precondition), calls: looked},
+		"that changes nothing":      {owner: alice, version: 3, want: apollo(), is: success, calls: looked},
+		"to what it is":             {owner: alice, change: domain.Change{Name: new("Apollo")}, want: apollo(), is: success, calls: looked},
+		"that breaks a rule":        {owner: alice, change: domain.Change{Name: new("")}, is: kind(errs.Invalid), calls: looked},
+		"an old version and a rule": {owner: alice, version: 2, change: domain.Change{Name: new("")}, is: kind(errs.Precondition), calls: looked},
+		"of another's":              {owner: bob, version: 3, change: artemis, is: kind(errs.NotFound), calls: looked},
+		"the look-up fails":         {owner: alice, change: artemis, failing: "lock", is: boom, calls: looked},
+		"the save fails":            {owner: alice, change: artemis, failing: "save", is: boom, calls: saved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(test.failing)
+			got, err := f.Update(t.Context(), test.owner, "apollo", test.version, test.change)
+			if !test.is(err) || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v and %v, want %+v", got, err, test.want)
+			}
+			f.expect(t, test.calls...)
+			if (err == nil) != (f.tx.committed == 1) || (err != nil) != (f.tx.rolledBack == 1) {
+				t.Errorf("%d transactions were committed and %d rolled back", f.tx.committed, f.tx.rolledBack)
+			}
+		})
+	}
+}
+
+func TestDelete(t *testing.T) {
+	deleted := []string{"lock in tx", "delete in tx"}
+	looked := []string{"lock in tx"}
+	for name, test := range map[string]struct {
+		owner   id.Scope
+		version int64
+		failing string
+		is      func(err error) bool
+		calls   []string
+	}{
+		"whatever the version":   {owner: alice, is: success, calls: deleted},
+		"of the current version": {owner: alice, version: 3, is: success, calls: deleted},
+		"of an older version":    {owner: alice, version: 2, is: kind(errs.Precondition), calls: looked},
+		"of another's":           {owner: bob, is: kind(errs.NotFound), calls: looked},
+		"the look-up fails":      {owner: alice, failing: "lock", is: boom, calls: looked},
+		"the deletion fails":     {owner: alice, failing: "delete", is: boom, calls: deleted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(test.failing)
+			if err := f.Delete(t.Context(), test.owner, "apollo", test.version); !test.is(err) {
+				t.Errorf("got %v", err)
+			}
+			f.expect(t, test.calls...)
+		})
+	}
+}
+
+func TestCountAndErase(t *testing.T) {
+	f := newFixture("")
+	if count, err := f.Count(t.Context(), alice); count != 7 || err != nil {
+		t.Errorf("got %d and %v", count, err)
+	}
+	if err := f.Erase(t.Context(), alice); err != nil {
+		t.Error(err)
+	}
+	f.expect(t, "count", "erase in tx")
+}
+
+// A list asks the store for one item more than wanted, which shows whether there is a next page.
+func TestListCutsPages(t *testing.T) {
+	for name, test := range map[string]struct {
+		stored, skip, limit int
+		items               int
+		next                bool
+	}{
+		"nothing":          {stored: 0, limit: 3, items: 0},
+		"less than a page": {stored: 2, limit: 3, items: 2},
+		"just a page":      {stored: 3, limit: 3, items: 3},
+		"one item more":    {stored: 4, limit: 3, items: 3, next: true},
+		"many more":        {stored: 9, limit: 3, items: 3, next: true},
+		"pages of one":     {stored: 2, limit: 1, items: 1, next: true},
+		"with a skip":      {stored: 4, skip: 5, limit: 3, items: 3, next: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture("")
+			f.store.page = projects(test.stored)
+			got, err := f.List(t.Context(), alice, "", app.ByName, page.Request{Skip: test.skip, Limit: test.limit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got.Items, f.store.page[:test.items]) || got.Total != int64(test.stored) || got.Skip != test.skip || got.Limit != test.limit {
+				t.Errorf("got %+v", got)
+			}
+			if (got.Next != "") != test.next {
+				t.Errorf("the next page is %q", got.Next)
+			}
+			if want := (app.Listing{Sort: app.ByName, Skip: test.skip, Limit: test.limit + 1}); f.store.listing != want {
+				t.Errorf("the store was asked for %+v, want %+v", f.store.listing, want)
+			}
+			f.expect(t, "list")
+		})
+	}
+}
+
+// The next page starts behind the last item shown, by the key of the order.
+func TestListContinuesBehindTheLastItem(t *testing.T) {
+	for sort, value := range map[app.Sort]string{
+		app.NewestFirst: "2026-01-02T03:04:05.000006Z",
+		app.OldestFirst: "2026-01-02T03:04:05.000006Z",
+		app.ByName:      "strasse 2",
+		app.ByNameDown:  "strasse 2",
+	} {
+		f := newFixture("")
+		f.store.page = projects(5)
+		first, err := f.List(t.Context(), alice, "STRASSE", sort, page.Request{Limit: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The search may be spelled otherwise, as long as it means the same.
+		if _, err := f.List(t.Context(), alice, "straße", sort, page.Request{Limit: 2, Cursor: first.Next}); err != nil {
+			t.Fatal(err)
+		}
+		want := app.Listing{Search: "strasse", Sort: sort, Limit: 3, After: &page.Key{Value: value, ID: "p2"}}
+		if !reflect.DeepEqual(f.store.listing, want) {
+			t.Errorf("by %s the store was asked for %+v behind %+v, want %+v", sort, f.store.listing, f.store.listing.After, want.After)
+		}
+	}
+}
+
+func TestListRefusesForeignCursors(t *testing.T) {
+	f := newFixture("")
+	f.store.page = projects(5)
+	first, err := f.List(t.Context(), alice, "a", app.ByName, page.Request{Limit: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.store.calls = nil
+	for name, test := range map[string]struct {
+		owner  id.Scope
+		search string
+		sort   app.Sort
+		cursor string
+	}{
+		"of another owner":  {bob, "a", app.ByName, first.Next},
+		"of another search": {alice, "b", app.ByName, first.Next},
+		"of no search":      {alice, "", app.ByName, first.Next},
+		"of another order":  {alice, "a", app.ByNameDown, first.Next},
+		"that is forged":    {alice, "a", app.ByName, "x" + first.Next},
+		"that is cut":       {alice, "a", app.ByName, first.Next[:10]},
+		"of another kind":   {alice, "a", app.ByName, f.cursors.Encode(page.Key{Value: "a", ID: "p1"}, "files", "alice", "a", "name")},
+	} {
+		_, err := f.List(t.Context(), test.owner, test.search, test.sort, page.Request{Limit: 3, Cursor: test.cursor})
+		if !errs.Is(err, errs.Invalid) {
+			t.Errorf("a cursor %s: got %v, want it refused", name, err)
+		}
+	}
+	f.expect(t)
+}
+
+func TestListPassesErrorsOn(t *testing.T) {
+	f := newFixture("list")
+	if _, err := f.List(t.Context(), alice, "", app.ByName, page.Request{Limit: 3}); !errors.Is(err, errBoom) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// projects returns count projects, called p0, p1 and so on.
+func projects(count int) []domain.Project {
+	all := make([]domain.Project, count)
+	for i := range all {
+		all[i] = domain.Project{
+			ID: fmt.Sprintf("p%d", i), Owner: alice, Name: fmt.Sprintf("Straße %d", i),
+			Version: 1, CreatedAt: birth, UpdatedAt: birth.Add(time.Minute),
+		}
+	}
+	return all
+}
+
+func success(err error) bool { return err == nil }
+
+func boom(err error) bool { return errors.Is(err, errBoom) }
+
+func kind(want errs.Kind) func(err error) bool {
+	return func(err error) bool { return errs.Is(err, want) }
+}

@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/omnistack/omnistack/modules/projects/internal/domain"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/page"
+)
+
+// Store keeps projects. Every method takes the owner, and sees nothing of anyone else. Writes run in the transaction
+// that ctx carries.
+type Store interface {
+	Insert(ctx context.Context, project domain.Project) error
+
+	// Find returns one project, or errs.NotFound.
+	Find(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error)
+
+	// Lock is Find inside a transaction: nobody else changes the project until it ends.
+	Lock(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error)
+
+	// Save writes a project that Lock returned and Apply changed.
+	Save(ctx context.Context, project domain.Project) error
+
+	// Delete makes the project disappear at the given time.
+	Delete(ctx context.Context, project domain.Project, at time.Time) error
+
+	// List returns the items of one page, in the listing's order, and the number of all that match.
+	List(ctx context.Context, owner id.Scope, listing Listing) (items []domain.Project, total int64, err error)
+
+	// Count returns how many projects the owner has.
+	Count(ctx context.Context, owner id.Scope) (int64, error)
+
+	// Erase removes every trace of the owner's projects, deleted ones too.
+	Erase(ctx context.Context, owner id.Scope) error
+}
+
+// Listing says which projects to list.
+type Listing struct {
+	Search string // a folded text that the name must hold; empty for all
+	Sort   Sort
+	Skip   int
+	Limit  int
+	After  *page.Key // start behind this place; nil for the beginning
+}
+
+// Transactor runs a function in one transaction, joining an outer one.
+type Transactor interface {
+	WithinTx(ctx context.Context, fn func(ctx context.Context) error) error
+}

@@ -1,0 +1,107 @@
+// Package domain holds what a project is and the rules it keeps. It does no I/O and knows no clock.
+package domain
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// The bounds of a project's texts, in characters (Unicode code points).
+const (
+	MaxName        = 100
+	MaxDescription = 2000
+)
+
+// Project is something a user works on.
+type Project struct {
+	ID          string
+	Owner       id.Scope
+	Name        string
+	Description *string
+	Version     int64 // 1 at birth, one more with every change
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// New returns a project as it is born, or errs.Invalid with every rule that its texts break.
+func New(projectID string, owner id.Scope, name string, description *string, now time.Time) (Project, error) {
+	broken := append(checkName(name), checkDescription(description)...)
+	if len(broken) > 0 {
+		return Project{}, errs.InvalidFields(broken...)
+	}
+	return Project{
+		ID: projectID, Owner: owner, Name: name, Description: description,
+		Version: 1, CreatedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+// Change is what an owner may change. A nil Name stays; Description changes when Describe is set, to nil too.
+type Change struct {
+	Name        *string
+	Describe    bool
+	Description *string
+}
+
+// Apply changes the project and tells whether anything is different now. A change that breaks a rule is errs.Invalid
+// and leaves the project as it was.
+func (p *Project) Apply(change Change, now time.Time) (changed bool, err error) {
+	next := *p
+	var broken []errs.Field // of what is set only: what an older rule let in doesn't stand in the way of other changes
+	if change.Name != nil {
+		next.Name = *change.Name
+		broken = append(broken, checkName(next.Name)...)
+	}
+	if change.Describe {
+		next.Description = change.Description
+		broken = append(broken, checkDescription(next.Description)...)
+	}
+	if len(broken) > 0 {
+		return false, errs.InvalidFields(broken...)
+	}
+	if next.Name == p.Name && same(next.Description, p.Description) {
+		return false, nil
+	}
+	next.Version++
+	next.UpdatedAt = now
+	*p = next
+	return true, nil
+}
+
+func checkName(name string) []errs.Field {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return []errs.Field{{Name: "name", Message: "must not be blank"}}
+	case utf8.RuneCountInString(name) > MaxName:
+		return []errs.Field{{Name: "name", Message: "must have at most 100 characters"}}
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return []errs.Field{{Name: "name", Message: "must hold no control characters"}}
+	}
+	return nil
+}
+
+func checkDescription(description *string) []errs.Field {
+	if description != nil && utf8.RuneCountInString(*description) > MaxDescription {
+		return []errs.Field{{Name: "description", Message: "must have at most 2000 characters"}}
+	}
+	return nil
+}
+
+func same(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// Expect returns errs.Precondition unless version is the current one, or 0 for any.
+func (p Project) Expect(version int64) error {
+	if version != 0 && version != p.Version {
+		return errs.Stale()
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+// Package projectsmod puts the projects context together.
+package projectsmod
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/omnistack/omnistack/modules/projects"
+	"github.com/omnistack/omnistack/modules/projects/internal/adapters/httpapi"
+	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
+	"github.com/omnistack/omnistack/modules/projects/internal/app"
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/page"
+)
+
+// Deps are what the context needs from the house.
+type Deps struct {
+	DB      *database.DB
+	Cursors page.Cursors
+	Clock   clock.Clock
+}
+
+// Module is the context, put together.
+type Module struct{ app *app.App }
+
+// New puts the context together.
+func New(deps Deps) *Module {
+	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Cursors, deps.Clock)}
+}
+
+// Catalog returns the port that other modules may ask.
+func (m *Module) Catalog() projects.Catalog { return m.app }
+
+// Describe returns the table of contents.
+func (m *Module) Describe() module.Descriptor {
+	return module.Descriptor{
+		Name:    "projects",
+		Summary: "Projects: what a user works on. The example to copy for a resource of your own.",
+		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
+		Ports:   []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has"}},
+		Models:  Models(),
+		Tables:  []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
+		Eraser:  m.app,
+		Seeder:  seeder{m.app},
+	}
+}
+
+// Models returns the rows of the context, for the schema tooling.
+func Models() []any { return store.Models() }
+
+// seeder makes example projects.
+type seeder struct{ app *app.App }
+
+// Seed makes count projects for every owner.
+func (s seeder) Seed(ctx context.Context, owners []id.Scope, count int) error {
+	for _, owner := range owners {
+		for number := range count {
+			description := "An example"
+			if _, err := s.app.Create(ctx, owner, fmt.Sprintf("Project %d", number+1), &description); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,14 @@
+// Package users is the contract of the users context: what other modules may know of it and ask it.
+//
+// The context owns people: who they are, which identities of which issuers they sign in with, what role they have and
+// whether they may act. It decides who a verified token stands for.
+//
+// Invariants:
+//   - A person is known by issuer and subject, never by e-mail: an address may be missing, shared or handed on.
+//   - The first request of a new identity makes the user; any number of them at once make one.
+//   - A user's id is the token's subject when nobody else ever had that id, else a new UUID.
+//   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
+//   - A suspended or deleted user can do nothing.
+//
+// It refuses to keep passwords, to sign anybody in, and to tell one user about another.
+package users

@@ -1,0 +1,191 @@
+// Package store keeps users and their identities in the database.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/omnistack/omnistack/modules/users/internal/app"
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// userRow is the table users. A row with deleted_at is a tombstone: it keeps its id from being used again.
+type userRow struct {
+	ID                 database.Key `gorm:"primaryKey"`
+	Email              *string      `gorm:"type:text;index:users_by_email"`
+	EmailVerified      bool         `gorm:"not null"`
+	FullName           *string      `gorm:"type:text"`
+	AvatarURL          *string      `gorm:"type:text"`
+	Role               string       `gorm:"type:text;not null"`
+	IsActive           bool         `gorm:"not null"`
+	StripeCustomerID   *string      `gorm:"type:text;index:users_by_stripe_customer"`
+	SubscriptionStatus *string      `gorm:"type:text"`
+	SubscriptionPlan   *string      `gorm:"type:text"`
+	LastLoginAt        *time.Time
+	LoginCount         int64     `gorm:"not null"`
+	Version            int64     `gorm:"not null"`
+	CreatedAt          time.Time `gorm:"not null"`
+	UpdatedAt          time.Time `gorm:"not null"`
+	DeletedAt          gorm.DeletedAt
+}
+
+// TableName returns the name of the table.
+func (userRow) TableName() string { return "users" }
+
+// identityRow is the table users_identities: who a subject of an issuer is. The user is null only inside the
+// transaction that makes it.
+type identityRow struct {
+	Issuer    database.Key  `gorm:"primaryKey"`
+	Subject   database.Key  `gorm:"primaryKey"`
+	UserID    *database.Key `gorm:"index:users_identities_by_user"`
+	User      *userRow      `gorm:"foreignKey:UserID;constraint:OnDelete:CASCADE"`
+	CreatedAt time.Time     `gorm:"not null"`
+}
+
+// TableName returns the name of the table.
+func (identityRow) TableName() string { return "users_identities" }
+
+// Models returns the rows of this store, for the schema tooling.
+func Models() []any { return []any{&userRow{}, &identityRow{}} }
+
+// Store is an app.Store in the database.
+type Store struct{ db *database.DB }
+
+var _ app.Store = (*Store)(nil)
+
+// New returns a store over the database.
+func New(db *database.DB) *Store { return &Store{db: db} }
+
+// fields are what a user is read from, in the order in which scan takes them.
+const fields = `SELECT users.id, email, email_verified, full_name, avatar_url, role, is_active, subscription_status,
+	subscription_plan, last_login_at, version, users.created_at, updated_at, deleted_at FROM users`
+
+// FindByIdentity returns the user behind an identity, a tombstone too.
+func (s *Store) FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error) {
+	return one(s.db.Read(ctx).Raw(fields+" JOIN users_identities ON user_id = users.id WHERE issuer = ? AND subject = ?",
+		identity.Issuer, identity.Subject), identity.Subject)
+}
+
+// Find returns a living user.
+func (s *Store) Find(ctx context.Context, userID string) (domain.User, error) {
+	return one(s.db.Read(ctx).Raw(fields+" WHERE id = ? AND deleted_at IS NULL", userID), userID)
+}
+
+// Lock returns a living user and holds its row.
+func (s *Store) Lock(ctx context.Context, userID string) (domain.User, error) {
+	return one(s.db.Tx(ctx).Raw(fields+" WHERE id = ? AND deleted_at IS NULL"+s.db.ForUpdate(), userID), userID)
+}
+
+func one(query *gorm.DB, who string) (domain.User, error) {
+	user, err := database.One(query, scan)
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return domain.User{}, errs.Missing("User", who)
+	}
+	return user, err
+}
+
+// ClaimIdentity inserts the identity if it isn't there. On PostgreSQL the insert waits for another transaction that is
+// inserting the same; on SQLite there is no other.
+func (s *Store) ClaimIdentity(ctx context.Context, identity domain.Identity) (bool, error) {
+	return s.insertNew(ctx, &identityRow{Issuer: database.Key(identity.Issuer), Subject: database.Key(identity.Subject)})
+}
+
+// Insert inserts the user if the id isn't there.
+func (s *Store) Insert(ctx context.Context, user domain.User) (bool, error) {
+	added := toRow(user)
+	return s.insertNew(ctx, &added)
+}
+
+func (s *Store) insertNew(ctx context.Context, added any) (bool, error) {
+	done := s.db.Tx(ctx).Omit(clause.Associations).Clauses(clause.OnConflict{DoNothing: true}).Create(added)
+	return done.RowsAffected == 1, database.Classify(done.Error)
+}
+
+// Link sets the identity's user.
+func (s *Store) Link(ctx context.Context, identity domain.Identity, userID string) error {
+	done := s.db.Tx(ctx).Model(&identityRow{}).
+		Where("issuer = ? AND subject = ?", identity.Issuer, identity.Subject).
+		UpdateColumn("user_id", userID)
+	return database.Classify(done.Error)
+}
+
+// Save writes what can change, over the version that was locked.
+func (s *Store) Save(ctx context.Context, user domain.User) error {
+	done := s.db.Tx(ctx).Model(&userRow{}).
+		Where("id = ? AND version = ?", user.ID, user.Version-1).
+		UpdateColumns(map[string]any{
+			"full_name":  user.FullName,
+			"avatar_url": user.AvatarURL,
+			"version":    user.Version,
+			"updated_at": user.UpdatedAt,
+		})
+	if done.Error != nil {
+		return database.Classify(done.Error)
+	}
+	if done.RowsAffected == 0 {
+		return errs.Stale()
+	}
+	return nil
+}
+
+// Erase empties the row and marks it. What stays is the id, the role "user" and the version. A tombstone stays as it is.
+func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
+	done := s.db.Tx(ctx).Model(&userRow{}).Where("id = ?", user.User).UpdateColumns(map[string]any{
+		"email":               nil,
+		"email_verified":      false,
+		"full_name":           nil,
+		"avatar_url":          nil,
+		"role":                string(domain.RoleUser),
+		"is_active":           false,
+		"stripe_customer_id":  nil,
+		"subscription_status": nil,
+		"subscription_plan":   nil,
+		"last_login_at":       nil,
+		"login_count":         0,
+		"version":             gorm.Expr("version + 1"),
+		"updated_at":          at,
+		"deleted_at":          at,
+	})
+	return database.Classify(done.Error)
+}
+
+func toRow(user domain.User) userRow {
+	return userRow{
+		ID:                 database.Key(user.ID),
+		Email:              user.Email,
+		EmailVerified:      user.EmailVerified,
+		FullName:           user.FullName,
+		AvatarURL:          user.AvatarURL,
+		Role:               string(user.Role),
+		IsActive:           user.Active,
+		SubscriptionStatus: user.SubscriptionStatus,
+		SubscriptionPlan:   user.SubscriptionPlan,
+		LastLoginAt:        user.LastLoginAt,
+		LoginCount:         1,
+		Version:            user.Version,
+		CreatedAt:          user.CreatedAt,
+		UpdatedAt:          user.UpdatedAt,
+	}
+}
+
+// scan believes the row: a rule that came later must not make an old row unreadable.
+func scan(found database.Row) (domain.User, error) {
+	var user domain.User
+	var deletedAt *time.Time
+	err := found.Scan(&user.ID, &user.Email, &user.EmailVerified, &user.FullName, &user.AvatarURL, &user.Role,
+		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.Version,
+		&user.CreatedAt, &user.UpdatedAt, &deletedAt)
+	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()
+	if user.LastLoginAt != nil {
+		*user.LastLoginAt = user.LastLoginAt.UTC()
+	}
+	user.Deleted = deletedAt != nil
+	return user, err
+}

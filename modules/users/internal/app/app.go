@@ -1,0 +1,49 @@
+// Package app holds the use cases of users, one file each, and the ports they drive.
+package app
+
+import (
+	"context"
+
+	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// App is the use cases of users.
+type App struct {
+	store Store
+	tx    Transactor
+	clock clock.Clock
+}
+
+// New returns the use cases over their driven ports.
+func New(store Store, tx Transactor, clock clock.Clock) *App {
+	return &App{store: store, tx: tx, clock: clock}
+}
+
+// Get returns one user, or errs.NotFound.
+func (a *App) Get(ctx context.Context, userID string) (domain.User, error) {
+	return a.store.Find(ctx, userID)
+}
+
+// Find returns what other modules may know of a user, or errs.NotFound.
+func (a *App) Find(ctx context.Context, userID string) (users.User, error) {
+	user, err := a.store.Find(ctx, userID)
+	if err != nil {
+		return users.User{}, err
+	}
+	return users.User{ID: user.ID, Email: text(user.Email), FullName: text(user.FullName), Active: user.Active}, nil
+}
+
+// Erase removes what is personal about a user and leaves a tombstone, so that an old token doesn't bring it back.
+func (a *App) Erase(ctx context.Context, user id.Scope) error {
+	return a.tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Erase(ctx, user, a.clock.Now()) })
+}
+
+func text(optional *string) string {
+	if optional == nil {
+		return ""
+	}
+	return *optional
+}

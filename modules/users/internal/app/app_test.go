@@ -1,0 +1,162 @@
+package app_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+func TestSignInOfAKnownUser(t *testing.T) {
+	suspended, deleted := person("sam"), person("sam")
+	suspended.Active, deleted.Deleted = false, true
+	for name, test := range map[string]struct {
+		user    domain.User
+		failing string
+		is      func(err error) bool
+	}{
+		"active":            {user: person("sam"), is: success},
+		"suspended":         {user: suspended, is: kind(errs.Forbidden)},
+		"deleted":           {user: deleted, is: kind(errs.Forbidden)},
+		"the look-up fails": {user: person("sam"), failing: "identify", is: boom},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(test.failing, test.user)
+			got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam, Email: "new@example.com"})
+			if !test.is(err) || err == nil && !reflect.DeepEqual(got, test.user) {
+				t.Errorf("got %+v and %v", got, err)
+			}
+			f.expect(t, "identify") // the hot path: one look-up, no transaction
+		})
+	}
+}
+
+func TestSignInOfANewUser(t *testing.T) {
+	t.Run("the subject becomes the id", func(t *testing.T) {
+		f := newFixture("")
+		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam, Email: "sam@example.com", Role: domain.RoleAdmin})
+		want := domain.Register("sam", domain.Claims{Email: "sam@example.com", Role: domain.RoleAdmin}, now)
+		if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f.store.users["sam"], want) {
+			t.Errorf("got %+v and %v, want %+v", got, err, want)
+		}
+		if f.store.identities[sam] != "sam" || f.tx.committed != 1 {
+			t.Errorf("the identity stands for %q", f.store.identities[sam])
+		}
+		f.expect(t, "identify", "claim in tx", "insert in tx", "link in tx")
+	})
+	t.Run("whose subject is somebody's id gets another", func(t *testing.T) {
+		f := newFixture("")
+		f.store.users["sam"] = person("sam") // who signs in with another issuer
+		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam})
+		if err != nil || got.ID == "sam" || !id.Valid(got.ID) || f.store.identities[sam] != got.ID {
+			t.Errorf("got %+v and %v, and the identity stands for %q", got, err, f.store.identities[sam])
+		}
+		if !reflect.DeepEqual(f.store.users["sam"], person("sam")) {
+			t.Errorf("somebody is now %+v", f.store.users["sam"])
+		}
+		f.expect(t, "identify", "claim in tx", "insert in tx", "insert in tx", "link in tx")
+	})
+	t.Run("who is being made at the same time", func(t *testing.T) {
+		suspended := person("sam")
+		suspended.Active = false
+		for _, made := range []domain.User{person("sam"), suspended} {
+			f := newFixture("")
+			f.store.beforeTx = func() { f.store.users["sam"], f.store.identities[sam] = made, "sam" }
+			got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam})
+			if made.Active != (err == nil) || !made.Active && !errs.Is(err, errs.Forbidden) || err == nil && got.Version != made.Version {
+				t.Errorf("got %+v and %v", got, err)
+			}
+			f.expect(t, "identify", "claim in tx", "identify in tx")
+		}
+	})
+	for _, failing := range []string{"claim", "insert", "link"} {
+		t.Run("the "+failing+" fails", func(t *testing.T) {
+			f := newFixture(failing)
+			if _, err := f.SignIn(t.Context(), domain.Claims{Identity: sam}); !errors.Is(err, errBoom) || f.tx.rolledBack != 1 {
+				t.Errorf("got %v, and %d transactions were rolled back", err, f.tx.rolledBack)
+			}
+		})
+	}
+}
+
+func TestGetAndFind(t *testing.T) {
+	bare, suspended, deleted := person("bare"), person("suspended"), person("deleted")
+	bare.Email, bare.FullName = nil, nil
+	suspended.Active, deleted.Deleted = false, true
+	f := newFixture("", person("sam"), bare, suspended, deleted)
+	for userID, want := range map[string]users.User{
+		"sam":       {ID: "sam", Email: "sam@example.com", FullName: "Sam", Active: true},
+		"bare":      {ID: "bare", Active: true},
+		"suspended": {ID: "suspended", Email: "suspended@example.com", FullName: "Sam"},
+	} {
+		if got, err := f.Find(t.Context(), userID); err != nil || got != want {
+			t.Errorf("find %s: got %+v and %v, want %+v", userID, got, err, want)
+		}
+		if got, err := f.Get(t.Context(), userID); err != nil || !reflect.DeepEqual(got, f.store.users[userID]) {
+			t.Errorf("get %s: got %+v and %v", userID, got, err)
+		}
+	}
+	for _, userID := range []string{"deleted", "nobody", ""} {
+		if got, err := f.Find(t.Context(), userID); !errs.Is(err, errs.NotFound) || got != (users.User{}) {
+			t.Errorf("find %q: got %+v and %v, want it not found", userID, got, err)
+		}
+	}
+}
+
+func TestUpdate(t *testing.T) {
+	rename := domain.Profile{SetFullName: true, FullName: new("Sue")}
+	changed := person("sam")
+	changed.FullName, changed.Version, changed.UpdatedAt = new("Sue"), 4, now
+	saved := []string{"lock in tx", "save in tx"}
+	looked := []string{"lock in tx"}
+	for name, test := range map[string]struct {
+		userID  string
+		version int64
+		profile domain.Profile
+		failing string
+		want    domain.User
+		is      func(err error) bool
+		calls   []string
+	}{
+		"whatever the version":   {userID: "sam", profile: rename, want: changed, is: success, calls: saved},
+		"of the current version": {userID: "sam", version: 3, profile: rename, want: changed, is: success, calls: saved},
+		"of an older version":    {userID: "sam", version: 2, profile: rename, is: kind(errs.Precondition), calls: looked},
+		"that changes nothing":   {userID: "sam", version: 3, want: person("sam"), is: success, calls: looked},
+		"that breaks a rule":     {userID: "sam", profile: domain.Profile{SetFullName: true, FullName: new("")}, is: kind(errs.Invalid), calls: looked},
+		"of nobody":              {userID: "nobody", profile: rename, is: kind(errs.NotFound), calls: looked},
+		"the look-up fails":      {userID: "sam", profile: rename, failing: "lock", is: boom, calls: looked},
+		"the save fails":         {userID: "sam", profile: rename, failing: "save", is: boom, calls: saved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(test.failing, person("sam"))
+			got, err := f.Update(t.Context(), test.userID, test.version, test.profile)
+			if !test.is(err) || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v and %v, want %+v", got, err, test.want)
+			}
+			f.expect(t, test.calls...)
+			if (err == nil) != (f.tx.committed == 1) || (err != nil) != (f.tx.rolledBack == 1) {
+				t.Errorf("%d transactions were committed and %d rolled back", f.tx.committed, f.tx.rolledBack)
+			}
+		})
+	}
+}
+
+func TestErase(t *testing.T) {
+	f := newFixture("", person("sam"))
+	if err := f.Erase(t.Context(), id.Of("sam")); err != nil {
+		t.Error(err)
+	}
+	f.expect(t, "erase in tx")
+}
+
+func success(err error) bool { return err == nil }
+
+func boom(err error) bool { return errors.Is(err, errBoom) }
+
+func kind(want errs.Kind) func(err error) bool {
+	return func(err error) bool { return errs.Is(err, want) }
+}

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// Store keeps users and their identities. Writes run in the transaction that ctx carries.
+type Store interface {
+	// FindByIdentity returns the user behind an identity, suspended or deleted ones too, or errs.NotFound.
+	FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error)
+
+	// Find returns a living user, or errs.NotFound.
+	Find(ctx context.Context, userID string) (domain.User, error)
+
+	// Lock is Find inside a transaction: nobody else changes the user until it ends.
+	Lock(ctx context.Context, userID string) (domain.User, error)
+
+	// ClaimIdentity makes the identity belong to the running transaction, and tells whether it was free. When another
+	// transaction is claiming it, the call waits for that one to end.
+	ClaimIdentity(ctx context.Context, identity domain.Identity) (free bool, err error)
+
+	// Insert adds a user and tells whether the id was free; a deleted user's id is not.
+	Insert(ctx context.Context, user domain.User) (free bool, err error)
+
+	// Link makes the claimed identity stand for the user.
+	Link(ctx context.Context, identity domain.Identity, userID string) error
+
+	// Save writes a user that Lock returned and Apply changed.
+	Save(ctx context.Context, user domain.User) error
+
+	// Erase leaves a tombstone of the user: the id and the identities, nothing personal. A tombstone, and nobody, stay
+	// as they are.
+	Erase(ctx context.Context, user id.Scope, at time.Time) error
+}
+
+// Transactor runs a function in one transaction, joining an outer one.
+type Transactor interface {
+	WithinTx(ctx context.Context, fn func(ctx context.Context) error) error
+}

@@ -1,0 +1,88 @@
+package usersmod
+
+import (
+	"context"
+
+	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/modules/users/internal/adapters/accounts"
+	"github.com/omnistack/omnistack/modules/users/internal/adapters/httpapi"
+	"github.com/omnistack/omnistack/modules/users/internal/adapters/store"
+	"github.com/omnistack/omnistack/modules/users/internal/app"
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/module"
+)
+
+// Deps are what the context needs from the house.
+type Deps struct {
+	DB       *database.DB
+	Clock    clock.Clock
+	Settings *Settings
+	Issuer   string // whose subjects the seeder's users are; the primary provider's
+}
+
+// Module is the context, put together.
+type Module struct {
+	app  *app.App
+	deps Deps
+}
+
+// New puts the context together.
+func New(deps Deps) *Module {
+	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Clock), deps: deps}
+}
+
+// Directory returns the port that other modules may ask.
+func (m *Module) Directory() users.Directory { return m.app }
+
+// Accounts returns who verified tokens stand for.
+func (m *Module) Accounts() auth.Accounts { return accounts.New(m.app) }
+
+// Describe returns the table of contents.
+func (m *Module) Describe() module.Descriptor {
+	return module.Descriptor{
+		Name:    "users",
+		Summary: "People: who they are, how they sign in, what they may do.",
+		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
+		Ports: []module.Port{
+			{Name: "users.Directory", Summary: "a user's name, address and state"},
+			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
+		},
+		Models: Models(),
+		Tables: []module.Table{
+			{Name: "users", Summary: "one row a person, tombstones too", Owner: "id"},
+			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
+		},
+		Settings: m.deps.Settings.Group(),
+		Eraser:   m.app,
+		Seeder:   seeder{m.app, m.deps.Issuer},
+	}
+}
+
+// Models returns the rows of the context, for the schema tooling.
+func Models() []any { return store.Models() }
+
+// seeder makes example users, as if each had signed in once.
+type seeder struct {
+	app    *app.App
+	issuer string
+}
+
+// Seed makes the owners themselves; count is of no use here.
+func (s seeder) Seed(ctx context.Context, owners []id.Scope, _ int) error {
+	for _, owner := range owners {
+		_, err := s.app.SignIn(ctx, domain.Claims{
+			Identity: domain.Identity{Issuer: s.issuer, Subject: owner.User},
+			Email:    owner.User + "@example.com",
+			FullName: "Example " + owner.User,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+// Package wiregen joins the modules and the platform into one program. wire.go says what goes where, wire_gen.go is
+// what google/wire makes of it; everything else here is plain Go.
+package wiregen
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/httpserver"
+)
+
+// App is the program, put together.
+type App struct {
+	Server  *httpserver.Server
+	Modules *Modules
+
+	verifier *auth.Verifier
+	log      *zap.Logger
+}
+
+func newApp(server *httpserver.Server, modules *Modules, verifier *auth.Verifier, log *zap.Logger) *App {
+	return &App{Server: server, Modules: modules, verifier: verifier, log: log}
+}
+
+// The roles a process can have, as the flag of serve names them.
+const (
+	RoleAPI    = "api"
+	RoleWorker = "worker"
+)
+
+// Roles say what a process does. The health probes are served by every one.
+type Roles struct {
+	API    bool // serve the modules' routes
+	Worker bool // run background work
+}
+
+// ParseRoles reads a list of roles. None, or one that doesn't exist, is an error.
+func ParseRoles(names []string) (Roles, error) {
+	var roles Roles
+	for _, name := range names {
+		switch name {
+		case RoleAPI:
+			roles.API = true
+		case RoleWorker:
+			roles.Worker = true
+		default:
+			return Roles{}, fmt.Errorf("there is no role %q: choose %s, %s or both", name, RoleAPI, RoleWorker)
+		}
+	}
+	if roles == (Roles{}) {
+		return Roles{}, fmt.Errorf("a process needs a role: choose %s, %s or both", RoleAPI, RoleWorker)
+	}
+	return roles, nil
+}
+
+// drain is how long running requests may take to finish when the program is stopped.
+const drain = 20 * time.Second
+
+// Serve answers on the listener until ctx ends, lets running requests finish, and returns nil. Call the clean-up of
+// Build after it: the database closes last.
+func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.verifier.Run(background)
+	}()
+	err := a.Server.Serve(ctx, listener, drain)
+	stop()
+	<-ended
+	return err
+}
+
+// version is set when a release is built: -ldflags "-X github.com/omnistack/omnistack/wire_gen.version=v1.2.3".
+var version string
+
+// Version returns the release, or the commit the binary was built from, or "development".
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, setting := range info.Settings {
+			if setting.Key == "vcs.revision" && len(setting.Value) >= 12 {
+				return setting.Value[:12]
+			}
+		}
+	}
+	return "development"
+}

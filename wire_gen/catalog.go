@@ -1,0 +1,72 @@
+package wiregen
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/cache"
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/page"
+	"github.com/omnistack/omnistack/schema"
+)
+
+// Catalog returns the canvas of every module, without opening anything: the modules are put together over a database
+// that isn't there, and only asked what they are made of.
+func Catalog() ([]module.Canvas, error) {
+	settings := &Settings{}
+	settings.Platform.HTTP.APIPrefix = "/api/v1"
+	declared, err := config.Describe(settings.Groups()...)
+	if err != nil {
+		return nil, err
+	}
+	modules := buildModules(settings, nil, page.Cursors{}, clock.System{}, []*auth.Provider{{}})
+	server := httpserver.New(httpserver.Options{HTTP: settings.Platform.HTTP}, zap.NewNop())
+	modules.mount(server)
+
+	var catalog []module.Canvas
+	for _, described := range modules.Describe() {
+		canvas := module.Canvas{Descriptor: described}
+		for _, route := range server.Routes() {
+			if route.Module == described.Name {
+				canvas.Operations = append(canvas.Operations, route)
+			}
+		}
+		for _, setting := range declared {
+			if setting.Owner == described.Settings.Owner {
+				canvas.Variables = append(canvas.Variables, setting)
+			}
+		}
+		catalog = append(catalog, canvas)
+	}
+	return catalog, nil
+}
+
+// Finding is what one check of a dependency found. Err says what is wrong and what to do; nil is all right.
+type Finding struct {
+	Name string
+	Err  error
+}
+
+// Diagnose tries every dependency that the settings name. It waits for none of them.
+func Diagnose(ctx context.Context, settings *Settings, log *zap.Logger) []Finding {
+	var findings []Finding
+	db, err := OpenDatabase(ctx, settings, 0, log)
+	findings = append(findings, Finding{"database", err})
+	if err == nil {
+		defer func() { _ = db.Close() }() // it was only read
+		findings = append(findings, Finding{"migrations", schema.Current(ctx, db)})
+	}
+	if client, closeRedis, err := openRedis(settings); client != nil || err != nil {
+		if err == nil {
+			defer closeRedis()
+			err = cache.Check(client)(ctx)
+		}
+		findings = append(findings, Finding{"redis", err})
+	}
+	return findings
+}

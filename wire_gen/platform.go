@@ -1,0 +1,163 @@
+package wiregen
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/cache"
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/keyring"
+	"github.com/omnistack/omnistack/schema"
+)
+
+// Patience is how long a start waits for a database that isn't there yet, as when both start together.
+const Patience = 30 * time.Second
+
+// openDatabase opens the database and brings its schema up to date. Outside of a developer's machine it only checks:
+// there `omnistack migrate up` is a step of the deployment, and a binary that is ahead of its database refuses to run.
+func openDatabase(ctx context.Context, settings *Settings, log *zap.Logger) (*database.DB, func(), error) {
+	db, err := OpenDatabase(ctx, settings, Patience, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if settings.Platform.Core.Environment.OnDesk() {
+		_, err = schema.Up(ctx, db, log)
+	} else {
+		err = schema.Current(ctx, db)
+	}
+	if err != nil {
+		_ = db.Close() // the reason for giving up is err
+		return nil, nil, err
+	}
+	return db, func() {
+		if err := db.Close(); err != nil {
+			log.Error("closing the database", zap.Error(err))
+		}
+	}, nil
+}
+
+// OpenDatabase opens the database that the settings name, and leaves its schema as it is. It waits for it as long as
+// patience says.
+func OpenDatabase(ctx context.Context, settings *Settings, patience time.Duration, log *zap.Logger) (*database.DB, error) {
+	conf := settings.Platform.Database
+	engine, target := conf.Target()
+	return database.Open(ctx, database.Options{
+		Engine:      database.Engine(engine),
+		Target:      target,
+		PoolSize:    conf.PoolSize,
+		MaxLifetime: conf.PoolRecycle,
+		Pooled:      conf.UseNullPool,
+		Debug:       settings.Platform.Core.Debug,
+		Patience:    patience,
+	}, log)
+}
+
+// openRedis returns nil without a REDIS_URL: then a single process does all by itself.
+func openRedis(settings *Settings) (*redis.Client, func(), error) {
+	if settings.Platform.Redis.URL == "" {
+		return nil, func() {}, nil
+	}
+	client, err := cache.Open(settings.Platform.Redis.URL.Reveal())
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, func() { _ = client.Close() }, nil // only fails when closed twice
+}
+
+func newClock() clock.Clock { return clock.System{} }
+
+func newKeyring(settings *Settings) *keyring.Keyring {
+	core := settings.Platform.Core
+	return keyring.New(core.SecretKey.Reveal(), core.SecretKeyPrevious.Reveal())
+}
+
+// OpenDevIssuer returns the issuer of development tokens, nil unless AUTH_PROVIDER or AUTH_PROVIDER_SECONDARY is dev.
+func OpenDevIssuer(settings *Settings, clock clock.Clock) (*auth.DevIssuer, error) {
+	if !slices.Contains(settings.Platform.Auth.Providers(), config.ProviderDev) {
+		return nil, nil
+	}
+	return auth.OpenDevIssuer(settings.Platform.Core.DataDir, devIssuerName, clock)
+}
+
+// devIssuerName is the iss of development tokens. It names no host, so that tokens survive a change of the port.
+const devIssuerName = "omnistack-dev"
+
+// newProviders returns whose tokens are believed, the primary first.
+func newProviders(settings *Settings, dev *auth.DevIssuer) ([]*auth.Provider, error) {
+	conf := settings.Platform.Auth
+	var providers []*auth.Provider
+	for _, name := range conf.Providers() {
+		switch name {
+		case config.ProviderDev:
+			providers = append(providers, dev.Provider())
+		case config.ProviderSupabase:
+			providers = append(providers, auth.Supabase(conf.SupabaseProjectURL, conf.SupabaseJWTSecret.Reveal()))
+		case config.ProviderClerk:
+			providers = append(providers, auth.Clerk(conf.ClerkIssuerURL, conf.ClerkAuthorizedParties))
+		case config.ProviderCustom:
+			providers = append(providers, auth.Custom(conf.OAuthIssuer, conf.OAuthJWKSURL, conf.OAuthAudience, conf.OAuthRoleClaim, conf.OAuthEmailClaim))
+		default:
+			return nil, fmt.Errorf("unknown identity provider %q", name)
+		}
+	}
+	for _, provider := range providers {
+		if err := provider.Validate(); err != nil {
+			return nil, err
+		}
+	}
+	return providers, nil
+}
+
+func newVerifier(providers []*auth.Provider, clock clock.Clock, log *zap.Logger) *auth.Verifier {
+	verifier := auth.NewVerifier(providers, clock)
+	verifier.KeyTrouble = func(provider string, err error) {
+		log.Warn("the keys of an identity provider can't be fetched", zap.String("provider", provider), zap.Error(err))
+	}
+	return verifier
+}
+
+// newServer returns the server with every module's routes.
+func newServer(settings *Settings, db *database.DB, client *redis.Client, verifier *auth.Verifier, accounts auth.Accounts,
+	dev *auth.DevIssuer, modules *Modules, roles Roles, log *zap.Logger) *httpserver.Server {
+	checks := []httpserver.Check{
+		{Name: "database", Run: db.Ping},
+		{Name: "migrations", Run: func(ctx context.Context) error { return schema.Current(ctx, db) }},
+	}
+	if client != nil {
+		checks = append(checks, httpserver.Check{Name: "redis", Run: cache.Check(client)})
+	}
+	conf := settings.Platform.HTTP
+	conf.DocsEnabled = conf.DocsEnabled && roles.API // without the API there is nothing to document
+	server := httpserver.New(httpserver.Options{
+		Title:   settings.Platform.Core.ProjectName,
+		Version: Version(),
+		HTTP:    conf,
+		Auth:    auth.NewGate(verifier, accounts),
+		Tx:      db,
+		Checks:  checks,
+	}, log)
+	if !roles.API {
+		return server
+	}
+	if dev != nil {
+		server.AddDevIssuer(dev)
+	}
+	modules.mount(server)
+	return server
+}
+
+func usersDeps(settings *Settings, db *database.DB, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
+	return usersmod.Deps{DB: db, Clock: clock, Settings: &settings.Users, Issuer: providers[0].Issuer}
+}
+
+func accountsOf(users *usersmod.Module) auth.Accounts { return users.Accounts() }

@@ -1,0 +1,49 @@
+//go:build wireinject
+
+package wiregen
+
+import (
+	"context"
+
+	"github.com/google/wire"
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/modules/projects/projectsmod"
+	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/page"
+)
+
+// moduleSet makes the modules out of what the platform gives them.
+var moduleSet = wire.NewSet(
+	usersDeps,
+	usersmod.New,
+	wire.Struct(new(projectsmod.Deps), "*"),
+	projectsmod.New,
+	wire.Struct(new(Modules), "*"),
+)
+
+// Build puts the program together. The function it returns releases what was opened, in the reverse order.
+func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger) (*App, func(), error) {
+	panic(wire.Build(
+		openDatabase,
+		openRedis,
+		newClock,
+		newKeyring,
+		page.NewCursors,
+		OpenDevIssuer,
+		newProviders,
+		newVerifier,
+		accountsOf,
+		moduleSet,
+		newServer,
+		newApp,
+	))
+}
+
+// buildModules puts the modules together over the given platform.
+func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, clock clock.Clock, providers []*auth.Provider) *Modules {
+	panic(wire.Build(moduleSet))
+}
