@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// outcome is what the rounds of one endpoint saw.
+type outcome struct {
+	endpoint       endpoint
+	product, floor []sample // round by round; the floor's are empty on SQLite
+}
+
+// figures are what was measured on one database.
+type figures struct {
+	engine   string
+	outcomes []outcome
+	starts   []float64 // milliseconds
+	memory   memory    // of the product, after the load
+}
+
+// compare measures what the options ask for and prints it.
+func (b *bench) compare(ctx context.Context, opts options) error {
+	printHead(os.Stdout, opts)
+	for _, engine := range opts.engines {
+		measure := map[string]func(context.Context, options) (figures, error){"postgres": b.onPostgres, "sqlite": b.onSQLite}[engine]
+		if measure == nil {
+			return fmt.Errorf("there is no database %q", engine)
+		}
+		found, err := measure(ctx, opts)
+		if err != nil {
+			return err
+		}
+		found.print(os.Stdout)
+	}
+	return nil
+}
+
+func (b *bench) onPostgres(ctx context.Context, opts options) (figures, error) {
+	productDB, floorDB, err := b.databases(ctx)
+	if err != nil {
+		return figures{}, err
+	}
+	floor, err := start(ctx, b.folder, b.with(floorDB), b.floor)
+	if err != nil {
+		return figures{}, err
+	}
+	defer floor.stop()
+	return b.measure(ctx, opts, "PostgreSQL", productDB, floor)
+}
+
+func (b *bench) onSQLite(ctx context.Context, opts options) (figures, error) {
+	database := "sqlite:///" + filepath.Join(b.folder, "data", "bench.db")
+	progress("filling SQLite with %d projects of %d users", users*projectsPerUser, users)
+	if err := b.fill(ctx, database); err != nil {
+		return figures{}, err
+	}
+	return b.measure(ctx, opts, "SQLite", database, nil)
+}
+
+// measure runs the product over the database, beside the floor if there is one.
+func (b *bench) measure(ctx context.Context, opts options, engine, database string, floor *server) (figures, error) {
+	found := figures{engine: engine}
+	product, err := b.startProduct(ctx, database)
+	if err != nil {
+		return figures{}, err
+	}
+	defer product.stop()
+	people, err := meet(ctx, product.address, b.tokens)
+	if err != nil {
+		return figures{}, err
+	}
+	for _, e := range opts.endpoints {
+		seen, err := measureEndpoint(ctx, opts, e, people, product, floor)
+		if err != nil {
+			return figures{}, fmt.Errorf("%s: %w", e.name, err)
+		}
+		found.outcomes = append(found.outcomes, seen)
+	}
+	found.memory = product.memory()
+
+	progress("starting the product %d times", opts.starts)
+	for range opts.starts {
+		again, err := b.startProduct(ctx, database)
+		if err != nil {
+			return figures{}, err
+		}
+		again.stop()
+		found.starts = append(found.starts, millis(again.startup))
+	}
+	return found, nil
+}
+
+func (b *bench) startProduct(ctx context.Context, database string) (*server, error) {
+	return start(ctx, b.folder, b.with(database), b.product, "serve")
+}
+
+// measureEndpoint warms both servers up, proves that they answer alike, and measures them in turns.
+func measureEndpoint(ctx context.Context, opts options, e endpoint, people []person, product, floor *server) (outcome, error) {
+	requests := e.requests(people)
+	seen := outcome{endpoint: e}
+	measure := func(s *server, length time.Duration) (sample, error) {
+		defer s.emptyLog()
+		return load(ctx, s.address, requests, e.status, opts.connections, length, s.cpu)
+	}
+	if floor != nil {
+		if err := alike(ctx, e, product.address, floor.address, people); err != nil {
+			return outcome{}, err
+		}
+		if _, err := measure(floor, opts.length/4); err != nil {
+			return outcome{}, fmt.Errorf("the floor: %w", err)
+		}
+	}
+	if _, err := measure(product, opts.length/4); err != nil {
+		return outcome{}, err
+	}
+	for round := range opts.rounds {
+		got, err := measure(product, opts.length)
+		if err != nil {
+			return outcome{}, err
+		}
+		seen.product = append(seen.product, got)
+		line := fmt.Sprintf("%-6s round %d of %d: %6.0f/s", e.name, round+1, opts.rounds, got.perSecond)
+		if floor != nil {
+			if got, err = measure(floor, opts.length); err != nil {
+				return outcome{}, fmt.Errorf("the floor: %w", err)
+			}
+			seen.floor = append(seen.floor, got)
+			line += fmt.Sprintf(", floor %6.0f/s, ratio %.2f", got.perSecond, seen.product[round].perSecond/got.perSecond)
+		}
+		progress("%s", line)
+	}
+	return seen, nil
+}

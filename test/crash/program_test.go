@@ -1,0 +1,229 @@
+package crash
+
+import (
+	"cmp"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/test/apptest"
+)
+
+// patience is how long a program may take to end, on a busy machine: longer than it may take to drain.
+const patience = 40 * time.Second
+
+// TestMain builds the program once.
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+var binary string
+
+func buildAndRun(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "omnistack-crash-")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	binary = filepath.Join(folder, "omnistack")
+	build := exec.Command("go", "build", "-o", binary)
+	if raced() {
+		build.Args = append(build.Args, "-race")
+	}
+	build.Args = append(build.Args, "../../cmd/omnistack")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Printf("%s: %v\n%s", build, err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// raced tells whether this test runs under the race detector; then the program does too.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// site is where programs run, one after the other or side by side: a database, and a folder for what they keep.
+type site struct {
+	t       *testing.T
+	db      *database.DB // the test's own way to look at the rows
+	folder  string
+	env     []string
+	jwtKey  []byte
+	started int
+}
+
+// issuer is whose tokens the programs believe. Nobody is there: its legacy secret is all that it takes.
+const issuer = "http://127.0.0.1:1"
+
+// newSite returns a site over a database that is migrated and empty, for programs as they are deployed. Each setting is
+// in the form "NAME=value".
+func newSite(t *testing.T, options database.Options, settings ...string) *site {
+	t.Helper()
+	s := &site{t: t, folder: t.TempDir(), jwtKey: []byte(rand.Text() + rand.Text())}
+	s.env = append([]string{
+		"ENVIRONMENT=staging", "HOST=127.0.0.1", "PORT=0", "PUBLIC_URL=https://api.example.com", "DATA_DIR=" + s.folder,
+		"DATABASE_URL=" + apptest.URL(options), "SECRET_KEY=" + rand.Text() + rand.Text(), "RATE_LIMIT_ENABLED=false",
+		"AUTH_PROVIDER=supabase", "SUPABASE_PROJECT_URL=" + issuer, "SUPABASE_JWT_SECRET=" + string(s.jwtKey),
+		"GORACE=atexit_sleep_ms=0", // else it sleeps for a second at its end, under the race detector
+	}, settings...)
+	db, err := database.Open(t.Context(), options, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() }) // what was read was checked
+	s.db = db
+	return s
+}
+
+// eachEngine runs the test over a site of either database.
+func eachEngine(t *testing.T, test func(t *testing.T, s *site), settings ...string) {
+	t.Parallel()
+	for _, engine := range apptest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			test(t, newSite(t, testkit.DatabaseOptions(t, engine), settings...))
+		})
+	}
+}
+
+// token returns an access token of the subject that is good for an hour.
+func (s *site) token(subject string) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	claims, err := json.Marshal(map[string]any{
+		"iss": issuer + "/auth/v1", "aud": "authenticated", "sub": subject, "exp": time.Now().Add(time.Hour).Unix(),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	signed := encode([]byte(`{"alg":"HS256"}`)) + "." + encode(claims)
+	mac := hmac.New(sha256.New, s.jwtKey)
+	mac.Write([]byte(signed))
+	return signed + "." + encode(mac.Sum(nil))
+}
+
+// program is a running omnistack.
+type program struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	log   string // the file of what it writes
+	host  string // where it listens
+	took  time.Duration
+	ended chan struct{}
+}
+
+var listening = regexp.MustCompile(`"address":"(127\.0\.0\.1:\d+)"`)
+
+// start returns a program that says it is ready. It is killed when the test ends, if it is still there.
+func (s *site) start() *program {
+	s.t.Helper()
+	s.started++
+	p := &program{t: s.t, ended: make(chan struct{}), log: filepath.Join(s.folder, fmt.Sprintf("%d.log", s.started))}
+	log, err := os.Create(p.log)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer log.Close()
+	p.cmd = exec.Command(binary, "serve")
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.folder, s.env, log, log
+	began := time.Now()
+	if err := p.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait() // how it ended is in ProcessState
+		close(p.ended)
+	}()
+	s.t.Cleanup(p.bury)
+	apptest.Await(s.t, "the program to listen", func() bool {
+		if found := listening.FindStringSubmatch(p.written()); found != nil {
+			p.host = found[1]
+		}
+		return p.host != "" && ready(p.host)
+	})
+	p.took = time.Since(began)
+	return p
+}
+
+func (p *program) written() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return string(text)
+}
+
+// ready tells whether who listens there can serve.
+func ready(host string) bool {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get("http://" + host + "/health/ready")
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// kill ends the program as nothing can be survived: it has no chance to do anything more.
+func (p *program) kill() {
+	p.t.Helper()
+	p.end(syscall.SIGKILL)
+}
+
+// stop ends the program as every platform does, and fails the test unless it ends well.
+func (p *program) stop() {
+	p.t.Helper()
+	if state := p.end(syscall.SIGTERM); state.ExitCode() != 0 {
+		p.t.Errorf("the program was told to stop and ended with: %s", state)
+	}
+}
+
+func (p *program) end(signal syscall.Signal) *os.ProcessState {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		p.t.Fatalf("the program has ended before its time: %v", err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.t.Fatal("the program doesn't end")
+	}
+	return p.cmd.ProcessState
+}
+
+var broken = regexp.MustCompile(`(?m)^(panic:|fatal error:|WARNING: DATA RACE)|"msg":"panic"`)
+
+// bury kills the program if it is still there, and looks at what it has written. A failed test prints it, without the
+// requests that went well.
+func (p *program) bury() {
+	_ = p.cmd.Process.Kill() // unless it has ended
+	<-p.ended
+	written := p.written()
+	if found := broken.FindString(written); found != "" {
+		p.t.Errorf("the program wrote %q", found)
+	}
+	if p.t.Failed() {
+		lines := slices.DeleteFunc(strings.Split(written, "\n"), func(line string) bool {
+			return strings.Contains(line, `"msg":"request"`) && strings.Contains(line, `"level":"info"`)
+		})
+		p.t.Logf("the program at %s ended with %s and wrote\n%s", cmp.Or(p.host, "no address"), p.cmd.ProcessState, strings.Join(lines, "\n"))
+	}
+}

@@ -1,0 +1,109 @@
+// Package readme pastes the README's session, as a new user would, and compares what comes back.
+package readme
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const root = "../.."
+
+// step is one command of the session and what the README says it prints.
+type step struct{ command, output string }
+
+// session returns the steps of the README's console block.
+func session(t *testing.T) []step {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, found := strings.Cut(string(text), "```console\n")
+	block, _, closed := strings.Cut(block, "```")
+	if !found || !closed {
+		t.Fatal("the README has no console block")
+	}
+	var steps []step
+	for line := range strings.Lines(block) {
+		if command, ok := strings.CutPrefix(line, "$ "); ok {
+			steps = append(steps, step{command: command})
+			continue
+		}
+		steps[len(steps)-1].output += line
+	}
+	return steps
+}
+
+var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+var times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+
+func same(text string) string {
+	text = strings.ReplaceAll(text, "\r", "")
+	return strings.TrimSpace(times.ReplaceAllString(ids.ReplaceAllString(text, "ID"), "TIME"))
+}
+
+func TestTheSessionIsTrue(t *testing.T) {
+	folder := t.TempDir()
+	binary := filepath.Join(folder, "bin", "omnistack")
+	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/omnistack").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	address := serve(t, folder, binary)
+
+	// One shell runs it all, as a terminal does: the session keeps tokens in variables.
+	const end = "-- end of step --"
+	var script strings.Builder
+	for _, step := range session(t) {
+		script.WriteString(strings.ReplaceAll(step.command, "localhost:8000", address))
+		script.WriteString("echo; echo '" + end + "'\n")
+	}
+	shell := exec.Command("sh", "-c", script.String())
+	shell.Dir = folder
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	outputs := strings.Split(string(out), end)
+	for i, step := range session(t) {
+		if got, want := same(outputs[i]), same(step.output); got != want {
+			t.Errorf("$ %sgot  %s\nwant %s", step.command, got, want)
+		}
+	}
+}
+
+// serve starts the product in the folder, and returns its host and port once it answers.
+func serve(t *testing.T, folder, binary string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	server := exec.CommandContext(ctx, binary, "serve")
+	server.Dir = folder
+	server.Env = append(os.Environ(), "PORT=0", "ENVIRONMENT=local")
+	server.Cancel = func() error { return server.Process.Signal(os.Interrupt) }
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = server.Wait() // it was interrupted
+	})
+	banner := bufio.NewScanner(out)
+	for banner.Scan() {
+		if _, address, found := strings.Cut(banner.Text(), "http://"); found {
+			address, _, _ = strings.Cut(address, "/")
+			return address
+		}
+	}
+	t.Fatal("the server ended without saying where it is")
+	return ""
+}
