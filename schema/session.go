@@ -197,6 +197,7 @@ func (s *session) commit(ctx context.Context, r *migrate.Revision) error {
 	if s.files.engine == database.SQLite {
 		insert, commit = insertSQLite, "COMMIT"
 	}
+	//nolint:gosec // the type is a set of four bits
 	if _, err := s.conn.ExecContext(ctx, insert, r.Version, r.Description, int64(r.Type), r.Applied, r.Total,
 		r.ExecutedAt, r.ExecutionTime.Nanoseconds(), r.Hash, r.OperatorVersion); err != nil {
 		return err

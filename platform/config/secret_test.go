@@ -169,7 +169,9 @@ func TestSecretKeyIsGeneratedOnlyWhenAllIsWell(t *testing.T) {
 		"no environment": {"ENVIRONMENT": "prod"},
 	} {
 		dataDir := filepath.Join(t.TempDir(), "data")
-		load(t, "", environ.with(vars{"DATA_DIR": dataDir}))
+		if _, _, err := load(t, "", environ.with(vars{"DATA_DIR": dataDir})); name == "given key" && err != nil {
+			t.Fatal(err)
+		}
 		if _, err := os.Stat(dataDir); err == nil {
 			t.Errorf("%s: DATA_DIR was made", name)
 		}

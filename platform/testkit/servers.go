@@ -221,7 +221,7 @@ func newSite() (site, error) {
 func scratch() string {
 	const memory, plenty = "/dev/shm", 2 << 30 // containers have 64 MB
 	var free syscall.Statfs_t
-	if err := syscall.Statfs(memory, &free); err == nil && uint64(free.Bavail)*uint64(free.Bsize) >= plenty {
+	if err := syscall.Statfs(memory, &free); err == nil && free.Bavail*uint64(free.Bsize) >= plenty {
 		return memory
 	}
 	return "/tmp"

@@ -111,7 +111,7 @@ func (s *scratch) replay(ctx context.Context, dir migrate.Dir) error {
 
 // autoMigrate creates the tables of the models.
 func (s *scratch) autoMigrate(ctx context.Context, models []any) error {
-	var dialector gorm.Dialector = gormpostgres.New(gormpostgres.Config{Conn: s.db})
+	dialector := gormpostgres.New(gormpostgres.Config{Conn: s.db})
 	if s.engine == database.SQLite {
 		dialector = sqliteDialector{gormsqlite.Dialector{Conn: s.db}}
 	}
