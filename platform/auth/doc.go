@@ -1,4 +1,4 @@
-// Package auth turns a bearer token into a verified Identity, and carries the Principal it stands for in the context.
+// Package auth turns a bearer token into a verified Identity, and that into the Principal it stands for.
 //
 // It knows no HTTP framework and no module. The server takes the token with BearerToken, the Verifier says whose it is,
 // and Accounts, which the users module implements, says which account that is and what it may do.

@@ -34,16 +34,3 @@ func (p Principal) Scope() id.Scope { return id.Of(p.UserID) }
 type Accounts interface {
 	Resolve(ctx context.Context, who Identity) (Principal, error)
 }
-
-type principalKey struct{}
-
-// WithPrincipal returns a context of calls made on behalf of p.
-func WithPrincipal(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, principalKey{}, p)
-}
-
-// PrincipalFrom returns the principal that ctx carries, and whether it carries one.
-func PrincipalFrom(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
-}

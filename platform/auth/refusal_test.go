@@ -86,13 +86,7 @@ func TestRoles(t *testing.T) {
 }
 
 func TestPrincipal(t *testing.T) {
-	if p, ok := PrincipalFrom(t.Context()); ok || p != (Principal{}) {
-		t.Errorf("an empty context carries %+v", p)
-	}
 	p := Principal{UserID: "user-1", Role: RoleAdmin}
-	if got, ok := PrincipalFrom(WithPrincipal(t.Context(), p)); !ok || got != p {
-		t.Errorf("got %+v", got)
-	}
 	if p.Scope().User != "user-1" {
 		t.Errorf("the scope is %+v", p.Scope())
 	}

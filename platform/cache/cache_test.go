@@ -2,7 +2,6 @@ package cache_test
 
 import (
 	"context"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +52,7 @@ func TestARealRedis(t *testing.T) {
 // counts: the others may have waited for this machine.
 func TestAFrozenRedisIsGivenUpSoon(t *testing.T) {
 	t.Parallel()
-	client := open(t, "redis://"+frozen(t)+"/0")
+	client := open(t, "redis://"+testkit.Silence(t, "127.0.0.1:0")+"/0")
 	for name, command := range map[string]func(ctx context.Context) error{
 		"get":   func(ctx context.Context) error { return client.Get(ctx, "key").Err() },
 		"set":   func(ctx context.Context) error { return client.Set(ctx, "key", "value", 0).Err() },
@@ -76,7 +75,7 @@ func TestAFrozenRedisIsGivenUpSoon(t *testing.T) {
 // Many at once don't queue for the connections of a frozen server until each has had its turn.
 func TestManyCommandsGiveUpAtOnce(t *testing.T) {
 	t.Parallel()
-	client := open(t, "redis://"+frozen(t)+"/0")
+	client := open(t, "redis://"+testkit.Silence(t, "127.0.0.1:0")+"/0")
 	began := time.Now()
 	var all sync.WaitGroup
 	for range 200 {
@@ -94,7 +93,7 @@ func TestManyCommandsGiveUpAtOnce(t *testing.T) {
 
 func TestACallerThatLeavesDoesNotWait(t *testing.T) {
 	t.Parallel()
-	client := open(t, "redis://"+frozen(t)+"/0")
+	client := open(t, "redis://"+testkit.Silence(t, "127.0.0.1:0")+"/0")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := client.Get(ctx, "key").Err(); err == nil {
@@ -110,24 +109,4 @@ func open(t *testing.T, url string) *redis.Client {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	return client
-}
-
-// frozen returns the address of a server that accepts connections and never says a word.
-func frozen(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-		}
-	}()
-	return listener.Addr().String()
 }

@@ -136,7 +136,7 @@ func TestAServerThatNeverAnswersIsUnavailable(t *testing.T) {
 	server := testkit.NewPostgresServer(t)
 	db := open(t, database.Options{Engine: database.Postgres, Target: server.URL + "&connect_timeout=1", PoolSize: 1, MaxLifetime: time.Nanosecond})
 	server.Kill()
-	silence(t, hostOf(t, server.URL))
+	testkit.Silence(t, hostOf(t, server.URL))
 	if err := db.WithinTx(t.Context(), add(db, "1")); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("got %v of kind %s, want it unavailable", err, errs.From(err).Code())
 	}

@@ -3,7 +3,6 @@ package database_test
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"testing"
 
@@ -86,23 +85,3 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // errBoom is an error of a function that has nothing to do with the database.
 var errBoom = errors.New("boom")
-
-// silence listens at the address and accepts, but never says a word. It returns where it listens.
-func silence(t *testing.T, address string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-		}
-	}()
-	return listener.Addr().String()
-}

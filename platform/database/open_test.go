@@ -203,7 +203,7 @@ func TestPatience(t *testing.T) {
 	})
 	t.Run("a server that never answers", func(t *testing.T) {
 		t.Parallel()
-		opts := database.Options{Engine: database.Postgres, Target: "postgres://u:canary@" + silence(t, "127.0.0.1:0") + "/db", Patience: time.Second}
+		opts := database.Options{Engine: database.Postgres, Target: "postgres://u:canary@" + testkit.Silence(t, "127.0.0.1:0") + "/db", Patience: time.Second}
 		began := time.Now()
 		_, err := database.Open(t.Context(), opts, zap.NewNop())
 		if took := time.Since(began); err == nil || took > opts.Patience+3*time.Second {

@@ -1,32 +1,20 @@
 package aimod_test
 
 import (
-	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/config/configtest"
 )
 
 func load(t *testing.T, environ ...string) (aimod.Settings, *config.Report, error) {
 	t.Helper()
 	var s aimod.Settings
-	report, err := config.Load(config.Sources{Dir: t.TempDir(), Environ: environ}, s.Group())
+	report, err := configtest.Load(t, s.Group(), environ...)
 	return s, report, err
-}
-
-// names returns the variables that err complains of, sorted.
-func names(err error) []string {
-	found := map[string]bool{}
-	if invalid := (*config.InvalidError)(nil); errors.As(err, &invalid) {
-		for _, p := range invalid.Problems {
-			found[p.Name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found))
 }
 
 func TestDefaults(t *testing.T) {
@@ -49,7 +37,7 @@ func TestSettings(t *testing.T) {
 	} {
 		_, _, err := load(t, c.variable)
 		name, _, _ := strings.Cut(c.variable, "=")
-		if !slices.Equal(names(err), []string{name}) || !strings.Contains(err.Error(), c.part) {
+		if !slices.Equal(configtest.Refused(err), []string{name}) || !strings.Contains(err.Error(), c.part) {
 			t.Errorf("%s: %v", c.variable, err)
 		}
 	}

@@ -1,32 +1,20 @@
 package notificationsmod_test
 
 import (
-	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/config/configtest"
 )
 
 func load(t *testing.T, environ ...string) (notificationsmod.Settings, *config.Report, error) {
 	t.Helper()
 	var s notificationsmod.Settings
-	report, err := config.Load(config.Sources{Dir: t.TempDir(), Environ: environ}, s.Group())
+	report, err := configtest.Load(t, s.Group(), environ...)
 	return s, report, err
-}
-
-// names returns the variables that err complains of, sorted.
-func names(err error) []string {
-	found := map[string]bool{}
-	if invalid := (*config.InvalidError)(nil); errors.As(err, &invalid) {
-		for _, p := range invalid.Problems {
-			found[p.Name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found))
 }
 
 func TestDefaults(t *testing.T) {
@@ -46,7 +34,7 @@ func TestContactFollowsTheSender(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	_, _, err = load(t, "EMAIL_FROM_ADDRESS=team")
-	if !slices.Equal(names(err), []string{"EMAIL_FROM_ADDRESS"}) {
+	if !slices.Equal(configtest.Refused(err), []string{"EMAIL_FROM_ADDRESS"}) {
 		t.Errorf("one mistake is reported as %v", err)
 	}
 }
@@ -77,7 +65,7 @@ func TestRules(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, report, err := load(t, c.environ...)
-			if !slices.Equal(names(err), c.want) || err != nil && !strings.Contains(err.Error(), c.part) {
+			if !slices.Equal(configtest.Refused(err), c.want) || err != nil && !strings.Contains(err.Error(), c.part) {
 				t.Errorf("%v", err)
 			}
 			if len(report.Warnings) > 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -33,7 +34,7 @@ func TestNewKeepsTheRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			project, err := domain.New("p1", id.Of("u1"), test.name, test.description, birth)
-			if got := brokenFields(err); !equal(got, test.broken) {
+			if got := errstest.Broken(err); !equal(got, test.broken) {
 				t.Fatalf("broken fields %v, want %v", got, test.broken)
 			}
 			if err == nil && (project.Version != 1 || project.Name != test.name || project.CreatedAt != birth || project.UpdatedAt != birth) {
@@ -60,7 +61,7 @@ func TestApply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := project("Apollo", new("moon"), 1, birth)
 			changed, err := got.Apply(test.change, later)
-			if changed != test.changed || !equal(brokenFields(err), test.broken) {
+			if changed != test.changed || !equal(errstest.Broken(err), test.broken) {
 				t.Fatalf("changed is %t with %v", changed, err)
 			}
 			if got.Name != test.want.Name || got.Version != test.want.Version || got.UpdatedAt != test.want.UpdatedAt ||
@@ -99,18 +100,6 @@ func project(name string, description *string, version int64, updated time.Time)
 		ID: "p1", Owner: id.Of("u1"), Name: name, Description: description,
 		Version: version, CreatedAt: birth, UpdatedAt: updated,
 	}
-}
-
-// brokenFields returns the names of the fields that an error lists.
-func brokenFields(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var names []string
-	for _, field := range errs.From(err).Details["errors"].([]errs.Field) {
-		names = append(names, field.Name)
-	}
-	return names
 }
 
 func equal(a, b []string) bool { return strings.Join(a, ",") == strings.Join(b, ",") }

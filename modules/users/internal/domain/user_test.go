@@ -8,6 +8,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
 )
 
 var (
@@ -104,7 +105,7 @@ func TestApply(t *testing.T) {
 	} {
 		got := user(new("Sam"), new(picture), 1, birth)
 		changed, err := got.Apply(test.profile, later)
-		if fields := brokenFields(err); changed != test.changed || !reflect.DeepEqual(fields, test.broken) {
+		if fields := errstest.Broken(err); changed != test.changed || !reflect.DeepEqual(fields, test.broken) {
 			t.Errorf("%s: changed is %t and broken are %v, want %t and %v", name, changed, fields, test.changed, test.broken)
 		}
 		if !reflect.DeepEqual(got, test.want) {
@@ -132,16 +133,4 @@ func user(name, picture *string, version int64, updated time.Time) domain.User {
 		ID: "u1", FullName: name, AvatarURL: picture, Role: domain.RoleUser, Active: true,
 		Version: version, CreatedAt: birth, UpdatedAt: updated,
 	}
-}
-
-// brokenFields returns the names of the fields that an error lists.
-func brokenFields(err error) []string {
-	if err == nil {
-		return nil
-	}
-	var names []string
-	for _, field := range errs.From(err).Details["errors"].([]errs.Field) {
-		names = append(names, field.Name)
-	}
-	return names
 }
