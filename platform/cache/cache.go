@@ -4,6 +4,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,8 +27,18 @@ func Open(url string) (*redis.Client, error) {
 	options.MaxRetries = -1
 	options.DialerRetries = 1
 	options.ContextTimeoutEnabled = true
+	silence()
 	return redis.NewClient(options), nil
 }
+
+// silence keeps the library from printing lines of its own between the log's: each of them is also an error that
+// somebody gets. Its logger is a package variable, so this is done once for the process.
+var silence = sync.OnceFunc(func() { redis.SetLogger(nowhere{}) })
+
+type nowhere struct{}
+
+// Printf drops the line.
+func (nowhere) Printf(context.Context, string, ...any) {}
 
 // Check returns the readiness check of a client.
 func Check(client *redis.Client) func(ctx context.Context) error {
