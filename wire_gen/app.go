@@ -59,6 +59,11 @@ func ParseRoles(names []string) (Roles, error) {
 	return roles, nil
 }
 
+// notice is how long a deployed program goes on when it is told to stop. Kubernetes tells the program and its balancers at
+// the same time, and takes a second or two to reach them all. With the drain it ends before the 30 seconds after which
+// platforms kill.
+const notice = 5 * time.Second
+
 // drain is how long running requests may take to finish when the program is stopped.
 const drain = 20 * time.Second
 

@@ -24,7 +24,7 @@ func Catalog() ([]module.Canvas, error) {
 	if err != nil {
 		return nil, err
 	}
-	modules := buildModules(settings, nil, page.Cursors{}, clock.System{}, []*auth.Provider{{}})
+	modules := buildModules(settings, nil, page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
 	server := httpserver.New(httpserver.Options{HTTP: settings.Platform.HTTP}, zap.NewNop())
 	modules.mount(server)
 

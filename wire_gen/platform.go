@@ -127,7 +127,7 @@ func newVerifier(providers []*auth.Provider, clock clock.Clock, log *zap.Logger)
 }
 
 // newServer returns the server with every module's routes.
-func newServer(settings *Settings, db *database.DB, client *redis.Client, verifier *auth.Verifier, accounts auth.Accounts,
+func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
 	dev *auth.DevIssuer, modules *Modules, roles Roles, log *zap.Logger) *httpserver.Server {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
@@ -138,14 +138,18 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, verifi
 	}
 	conf := settings.Platform.HTTP
 	conf.DocsEnabled = conf.DocsEnabled && roles.API // without the API there is nothing to document
-	server := httpserver.New(httpserver.Options{
+	options := httpserver.Options{
 		Title:   settings.Platform.Core.ProjectName,
 		Version: Version(),
 		HTTP:    conf,
-		Auth:    auth.NewGate(verifier, accounts),
+		Auth:    gate,
 		Tx:      db,
 		Checks:  checks,
-	}, log)
+	}
+	if !settings.Platform.Core.Environment.OnDesk() {
+		options.Notice = notice
+	}
+	server := httpserver.New(options, log)
 	if !roles.API {
 		return server
 	}
@@ -156,8 +160,8 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, verifi
 	return server
 }
 
-func usersDeps(settings *Settings, db *database.DB, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
-	return usersmod.Deps{DB: db, Clock: clock, Settings: &settings.Users, Issuer: providers[0].Issuer}
+func usersDeps(settings *Settings, db *database.DB, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
+	return usersmod.Deps{DB: db, Clock: clock, Principals: principals, Settings: &settings.Users, Issuer: providers[0].Issuer}
 }
 
 func accountsOf(users *usersmod.Module) auth.Accounts { return users.Accounts() }

@@ -37,6 +37,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		newProviders,
 		newVerifier,
 		accountsOf,
+		auth.NewPrincipalCache,
+		auth.NewGate,
 		moduleSet,
 		newServer,
 		newApp,
@@ -44,6 +46,6 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, clock clock.Clock, providers []*auth.Provider) *Modules {
+func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) *Modules {
 	panic(wire.Build(moduleSet))
 }

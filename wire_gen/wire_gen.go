@@ -45,9 +45,11 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	verifier := newVerifier(v, clock, log)
-	deps := usersDeps(settings, db, clock, v)
+	principalCache := auth.NewPrincipalCache(clock)
+	deps := usersDeps(settings, db, principalCache, clock, v)
 	module := usersmod.New(deps)
 	accounts := accountsOf(module)
+	gate := auth.NewGate(verifier, accounts, principalCache)
 	keyring := newKeyring(settings)
 	cursors := page.NewCursors(keyring)
 	projectsmodDeps := projectsmod.Deps{
@@ -61,7 +63,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Projects: projectsmodModule,
 		Settings: settings,
 	}
-	server := newServer(settings, db, client, verifier, accounts, devIssuer, modules, roles, log)
+	server := newServer(settings, db, client, gate, devIssuer, modules, roles, log)
 	app := newApp(server, modules, verifier, log)
 	return app, func() {
 		cleanup2()
@@ -70,8 +72,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, clock2 clock.Clock, providers []*auth.Provider) *Modules {
-	deps := usersDeps(settings, db, clock2, providers)
+func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, principals *auth.PrincipalCache, clock2 clock.Clock, providers []*auth.Provider) *Modules {
+	deps := usersDeps(settings, db, principals, clock2, providers)
 	module := usersmod.New(deps)
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,

@@ -7,11 +7,12 @@ import "context"
 type Gate struct {
 	verifier *Verifier
 	accounts Accounts
+	cache    *PrincipalCache
 }
 
-// NewGate returns a gate over the verifier and the accounts.
-func NewGate(verifier *Verifier, accounts Accounts) *Gate {
-	return &Gate{verifier: verifier, accounts: accounts}
+// NewGate returns a gate over the verifier and the accounts, whose answers the cache keeps.
+func NewGate(verifier *Verifier, accounts Accounts, cache *PrincipalCache) *Gate {
+	return &Gate{verifier: verifier, accounts: accounts, cache: cache}
 }
 
 // Authenticate returns who is asking. It fails with errs.Unauthenticated for no token, a bad one or two of them,
@@ -31,5 +32,5 @@ func (g *Gate) Authenticate(ctx context.Context, authorization []string) (Princi
 	if err != nil {
 		return Principal{}, err
 	}
-	return g.accounts.Resolve(ctx, who)
+	return g.cache.resolve(ctx, g.accounts, who)
 }

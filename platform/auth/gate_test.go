@@ -24,7 +24,7 @@ func TestGate(t *testing.T) {
 	now := clock.NewManual(start)
 	issuer := openDevIssuer(t, t.TempDir(), now)
 	known := &accounts{}
-	gate := NewGate(NewVerifier([]*Provider{issuer.Provider()}, now), known)
+	gate := NewGate(NewVerifier([]*Provider{issuer.Provider()}, now), known, NewPrincipalCache(now))
 	ann := "Bearer " + mint(t, issuer, DevClaims{Subject: "ann", Role: "admin"})
 	bob := "Bearer " + mint(t, issuer, DevClaims{Subject: "bob"})
 

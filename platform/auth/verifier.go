@@ -22,7 +22,7 @@ type Verifier struct {
 
 	providers map[string]*Provider // by issuer
 	clock     clock.Clock
-	verified  *verdicts
+	verified  *recent[digest, verdict]
 }
 
 // NewVerifier returns a verifier that trusts providers, whose issuers must differ, and reads the time from clock.
@@ -31,7 +31,7 @@ func NewVerifier(providers []*Provider, clock clock.Clock) *Verifier {
 	for _, provider := range providers {
 		byIssuer[provider.Issuer] = provider
 	}
-	return &Verifier{providers: byIssuer, clock: clock, verified: newVerdicts(maxVerdicts)}
+	return &Verifier{providers: byIssuer, clock: clock, verified: newRecent[digest, verdict](maxVerdicts)}
 }
 
 // Run keeps the providers' keys fresh until ctx ends.
@@ -63,8 +63,8 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	}
 	now := v.clock.Now()
 	key := digestOf(token)
-	if who, ok := v.verified.get(key, now); ok {
-		return who, nil
+	if known, ok := v.verified.get(key); ok && known.holds(now) {
+		return known.who, nil
 	}
 	found, err := v.verify(ctx, token, now)
 	if err != nil {

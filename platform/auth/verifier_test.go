@@ -266,7 +266,7 @@ func TestVerdictEndsWithTheKeys(t *testing.T) {
 }
 
 func TestVerdictsAreBounded(t *testing.T) {
-	cache := newVerdicts(10)
+	cache := newRecent[digest, verdict](10)
 	known := verdict{who: Identity{Subject: "used", ExpiresAt: start.Add(time.Hour)}}
 	used := digest{255}
 	cache.put(used, known)
@@ -275,11 +275,11 @@ func TestVerdictsAreBounded(t *testing.T) {
 		if size := len(cache.young) + len(cache.old); size > 10 {
 			t.Fatalf("it holds %d", size)
 		}
-		if _, found := cache.get(used, start); !found {
+		if _, found := cache.get(used); !found {
 			t.Fatal("what is used was dropped")
 		}
 	}
-	if _, found := cache.get(digest{0}, start); found {
+	if _, found := cache.get(digest{0}); found {
 		t.Error("what isn't used was kept")
 	}
 }

@@ -419,3 +419,31 @@ func increment(db *database.DB) func(ctx context.Context) error {
 		return db.Tx(ctx).Exec("UPDATE things SET n = ? WHERE id = 'counter'", n+1).Error
 	}
 }
+
+func TestAfterCommitRunsWhenThereIsACommit(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		var done []string
+		note := func(what string) func() { return func() { done = append(done, what) } }
+
+		db.AfterCommit(t.Context(), note("outside"))
+		if err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+			db.AfterCommit(ctx, note("outer"))
+			return db.WithinTx(ctx, func(ctx context.Context) error {
+				db.AfterCommit(ctx, note("joined"))
+				done = append(done, "before the commit")
+				return nil
+			})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+			db.AfterCommit(ctx, note("rolled back"))
+			return errBoom
+		}); !errors.Is(err, errBoom) {
+			t.Fatal(err)
+		}
+		if want := []string{"outside", "before the commit", "outer", "joined"}; !slices.Equal(done, want) {
+			t.Errorf("done %v, want %v", done, want)
+		}
+	})
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
@@ -17,6 +18,9 @@ type txKey struct{ db *DB }
 type transaction struct {
 	handle *gorm.DB
 	broken atomic.Pointer[error] // the first error of a function that joined
+
+	mu    sync.Mutex
+	after []func() // what to do when it is committed
 }
 
 // inTx returns the transaction of this database in ctx, or nil.
@@ -97,7 +101,26 @@ func (t *transaction) commit(tx *sql.Tx) error {
 	if broken := t.broken.Load(); broken != nil {
 		return fmt.Errorf("database: nothing is committed because a part of the transaction failed: %w", *broken)
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	for _, fn := range t.after {
+		fn()
+	}
+	return nil
+}
+
+// AfterCommit calls fn when the transaction in ctx has been committed, and never if it isn't; outside of a transaction
+// it calls fn at once. It is for what memory holds of the rows: a crash in between may skip it.
+func (db *DB) AfterCommit(ctx context.Context, fn func()) {
+	running := db.inTx(ctx)
+	if running == nil {
+		fn()
+		return
+	}
+	running.mu.Lock()
+	defer running.mu.Unlock()
+	running.after = append(running.after, fn)
 }
 
 // ForUpdate returns what to append to a SELECT so that nobody else changes its rows before the transaction ends. SQLite

@@ -108,6 +108,7 @@ var errNothingHere = errs.New(errs.NotFound, "There is nothing at this address")
 // hookHuma makes huma speak our envelope. huma keeps these hooks in package variables, so they are set once for the
 // process; they hold no state of a server.
 var hookHuma = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
 	huma.ErrorFormatter = ruleText
 	huma.NewError = func(status int, _ string, causes ...error) huma.StatusError {
 		return envelope("", fromHuma(status, causes))

@@ -47,8 +47,15 @@ func (s *Server) addHealth() {
 	}
 }
 
-// readiness runs every check at once and answers 503 if one fails. The reasons go to the log.
+// readiness runs every check at once and answers 503 if one fails. The reasons go to the log. A server that is stopping
+// is never ready.
 func (s *Server) readiness(ctx context.Context) *Object[Readiness] {
+	if s.stopping.Load() {
+		return &Object[Readiness]{
+			Status: http.StatusServiceUnavailable,
+			Body:   Readiness{Status: "failing", Checks: map[string]string{"process": "failing"}},
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 

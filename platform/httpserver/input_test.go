@@ -71,6 +71,8 @@ func TestBodies(t *testing.T) {
 		"a missing one within": {`{"name":"a","parts":[{"weight":1},{}]}`, 422, []errs.Field{{Name: "parts[1].weight", Message: "is required"}}},
 		"an unknown field":     {`{"name":"a","colour":"` + sent + `"}`, 422, []errs.Field{{Name: "colour", Message: "unexpected property"}}},
 		"another case":         {`{"name":"a","Count":1}`, 422, []errs.Field{{Name: "Count", Message: "unexpected property"}}},
+		"the name in another case": {`{"Name":"a"}`, 422, []errs.Field{
+			{Name: "name", Message: "is required"}, {Name: "Name", Message: "unexpected property"}}},
 		"a wrong type":         {`{"name":"a","count":"` + sent + `"}`, 422, []errs.Field{{Name: "count", Message: "expected integer"}}},
 		"null for a text":      {`{"name":null}`, 422, []errs.Field{{Name: "name", Message: "expected string"}}},
 		"too long":             {`{"name":"` + sent + ` and on"}`, 422, []errs.Field{{Name: "name", Message: "expected length <= 10"}}},

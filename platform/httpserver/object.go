@@ -108,7 +108,7 @@ type answered interface {
 
 func (o *Object[T]) settle(status int, ifNoneMatch string) {
 	o.Status = cmp.Or(o.Status, status, http.StatusOK)
-	if o.Status == http.StatusOK && unchanged(ifNoneMatch, o.ETag) {
+	if unchanged(ifNoneMatch, o.ETag) {
 		o.Status = http.StatusNotModified
 	}
 }

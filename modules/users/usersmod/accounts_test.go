@@ -16,7 +16,7 @@ import (
 // What the rest of the house learns of a verified token: whose account it is, and what that may do.
 func TestAccounts(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := usersmod.New(usersmod.Deps{DB: db, Clock: clock.System{}, Settings: &usersmod.Settings{}, Issuer: "issuer"})
+		module := usersmod.New(usersmod.Deps{DB: db, Clock: clock.System{}, Principals: auth.NewPrincipalCache(clock.System{}), Settings: &usersmod.Settings{}, Issuer: "issuer"})
 		accounts := module.Accounts()
 		set := func(column string, value any, userID string) {
 			t.Helper()

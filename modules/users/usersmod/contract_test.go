@@ -19,7 +19,7 @@ import (
 
 func TestTheModuleKeepsTheContract(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := usersmod.New(usersmod.Deps{DB: db, Clock: clock.System{}, Settings: &usersmod.Settings{}, Issuer: "issuer"})
+		module := usersmod.New(usersmod.Deps{DB: db, Clock: clock.System{}, Principals: auth.NewPrincipalCache(clock.System{}), Settings: &usersmod.Settings{}, Issuer: "issuer"})
 		keepsTheDirectory(t, module.Directory(), world{
 			join: func(user users.User) error {
 				_, err := module.Accounts().Resolve(t.Context(), auth.Identity{

@@ -19,10 +19,11 @@ import (
 
 // Deps are what the context needs from the house.
 type Deps struct {
-	DB       *database.DB
-	Clock    clock.Clock
-	Settings *Settings
-	Issuer   string // whose subjects the seeder's users are; the primary provider's
+	DB         *database.DB
+	Clock      clock.Clock
+	Principals *auth.PrincipalCache
+	Settings   *Settings
+	Issuer     string // whose subjects the seeder's users are; the primary provider's
 }
 
 // Module is the context, put together.
@@ -33,7 +34,7 @@ type Module struct {
 
 // New puts the context together.
 func New(deps Deps) *Module {
-	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Clock), deps: deps}
+	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Principals, deps.Clock), deps: deps}
 }
 
 // Directory returns the port that other modules may ask.

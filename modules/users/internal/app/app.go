@@ -12,14 +12,15 @@ import (
 
 // App is the use cases of users.
 type App struct {
-	store Store
-	tx    Transactor
-	clock clock.Clock
+	store      Store
+	tx         Transactor
+	principals Principals
+	clock      clock.Clock
 }
 
 // New returns the use cases over their driven ports.
-func New(store Store, tx Transactor, clock clock.Clock) *App {
-	return &App{store: store, tx: tx, clock: clock}
+func New(store Store, tx Transactor, principals Principals, clock clock.Clock) *App {
+	return &App{store: store, tx: tx, principals: principals, clock: clock}
 }
 
 // Get returns one user, or errs.NotFound.
@@ -38,7 +39,10 @@ func (a *App) Find(ctx context.Context, userID string) (users.User, error) {
 
 // Erase removes what is personal about a user and leaves a tombstone, so that an old token doesn't bring it back.
 func (a *App) Erase(ctx context.Context, user id.Scope) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Erase(ctx, user, a.clock.Now()) })
+	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
+		a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.User) })
+		return a.store.Erase(ctx, user, a.clock.Now())
+	})
 }
 
 func text(optional *string) string {

@@ -3,6 +3,7 @@ package app_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/omnistack/omnistack/modules/users"
@@ -151,6 +152,17 @@ func TestErase(t *testing.T) {
 		t.Error(err)
 	}
 	f.expect(t, "erase in tx")
+	if !slices.Equal(f.tx.forgotten, []string{"sam"}) {
+		t.Errorf("the memory of %v was cleared after the commit", f.tx.forgotten)
+	}
+
+	f = newFixture("erase", person("sam"))
+	if err := f.Erase(t.Context(), id.Of("sam")); !errors.Is(err, errBoom) {
+		t.Errorf("got %v", err)
+	}
+	if len(f.tx.forgotten) != 0 {
+		t.Errorf("the memory of %v was cleared, though nothing was committed", f.tx.forgotten)
+	}
 }
 
 func success(err error) bool { return err == nil }

@@ -23,19 +23,31 @@ var (
 	errBoom = errors.New("boom")
 )
 
-// fakeTx is an app.Transactor that keeps count. Its transactions are marked in the context.
-type fakeTx struct{ committed, rolledBack int }
+// fakeTx is an app.Transactor that keeps count, and the app.Principals too. Its transactions are marked in the context.
+type fakeTx struct {
+	committed, rolledBack int
+	after                 []func()
+	forgotten             []string
+}
 
 type insideTx struct{}
 
 func (f *fakeTx) WithinTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	f.after = nil
 	if err := fn(context.WithValue(ctx, insideTx{}, true)); err != nil {
 		f.rolledBack++
 		return err
 	}
 	f.committed++
+	for _, fn := range f.after {
+		fn()
+	}
 	return nil
 }
+
+func (f *fakeTx) AfterCommit(_ context.Context, fn func()) { f.after = append(f.after, fn) }
+
+func (f *fakeTx) Forget(userID string) { f.forgotten = append(f.forgotten, userID) }
 
 // fakeStore is an app.Store in memory. It says what it was told to do, and fails where told to.
 type fakeStore struct {
@@ -142,7 +154,7 @@ func newFixture(failing string, users ...domain.User) fixture {
 		store.identities[domain.Identity{Issuer: "issuer", Subject: user.ID}] = user.ID
 	}
 	tx := &fakeTx{}
-	return fixture{app.New(store, tx, clock.NewManual(now)), store, tx}
+	return fixture{app.New(store, tx, tx, clock.NewManual(now)), store, tx}
 }
 
 // expect fails the test unless these calls reached the store.

@@ -40,4 +40,12 @@ type Store interface {
 // Transactor runs a function in one transaction, joining an outer one.
 type Transactor interface {
 	WithinTx(ctx context.Context, fn func(ctx context.Context) error) error
+
+	// AfterCommit calls fn when the transaction in ctx has been committed, and never if it isn't.
+	AfterCommit(ctx context.Context, fn func())
+}
+
+// Principals is the memory of who may do what. Whoever changes that makes it forget, once the change is committed.
+type Principals interface {
+	Forget(userID string)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/database/storetest"
@@ -34,7 +35,7 @@ var (
 func eachStore(t *testing.T, test func(t *testing.T, s suite)) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
 		users := store.New(db)
-		test(t, suite{db, users, app.New(users, db, clock.NewManual(birth))})
+		test(t, suite{db, users, app.New(users, db, auth.NewPrincipalCache(clock.System{}), clock.NewManual(birth))})
 	})
 }
 
