@@ -11,10 +11,10 @@ import (
 
 // mayGo bears that the program is gone, and nothing else.
 func mayGo(a answer) error {
-	if a.err != nil {
-		return nil
+	if a.complete() {
+		return errors.New("a program that is there refuses a good request")
 	}
-	return errors.New("a program that is there refuses a good request")
+	return nil
 }
 
 // mustAnswer bears nothing.

@@ -45,7 +45,9 @@ type answer struct {
 	took   time.Duration
 }
 
-func (a answer) good() bool { return a.err == nil && a.status/100 == 2 }
+func (a answer) complete() bool { return a.err == nil }
+
+func (a answer) good() bool { return a.complete() && a.status/100 == 2 }
 
 func (a answer) String() string {
 	if a.err != nil {
@@ -57,8 +59,9 @@ func (a answer) String() string {
 // load is writers at work, each a user of its own on a connection of its own that it keeps alive.
 type load struct {
 	bear         func(answer) error // returns nil for an answer that isn't good and yet as it should be
-	pace         <-chan time.Time   // lets the writers send one request at each tick; nil is as fast as they can
-	acknowledged atomic.Int64
+	pace         <-chan time.Time   // lets a writer send its next request
+	acknowledged atomic.Int64       // good answers to writes
+	borne        atomic.Int64       // answers that weren't good, and were borne
 
 	mu       sync.Mutex
 	projects []*project
@@ -71,15 +74,22 @@ type load struct {
 // crowd is how many writers there are.
 const crowd = 12
 
-// begin sets the writers to work at url, and returns when each has been told that a write of its is there. What is done
-// about an answer that isn't good says bear; a writer that gets none stops.
-func (s *site) begin(url string, bear func(answer) error, pace <-chan time.Time) *load {
+// begin sets the writers to work at url, and returns when each has been told that a write of its is there. They send a
+// request at each tick, or as fast as they can if there are none. An answer that isn't good must be one that bear can
+// bear; a writer that gets no answer stops.
+func (s *site) begin(url string, bear func(answer) error, ticks <-chan time.Time) *load {
 	s.t.Helper()
-	l := &load{bear: bear, pace: pace, stop: make(chan struct{})}
+	if ticks == nil {
+		always := make(chan time.Time)
+		close(always)
+		ticks = always
+	}
+	l := &load{bear: bear, pace: ticks, stop: make(chan struct{})}
 	working := make(chan struct{}, crowd)
 	for range crowd {
 		owner := id.New()
-		w := &writer{load: l, owner: owner, token: s.token(owner), url: url, client: &http.Client{Transport: &http.Transport{}, Timeout: patience}}
+		client := &http.Client{Transport: &http.Transport{}, Timeout: patience}
+		w := &writer{load: l, owner: owner, token: s.token(owner), url: url, client: client}
 		l.running.Go(func() { w.work(working) })
 	}
 	for range crowd {
@@ -88,18 +98,21 @@ func (s *site) begin(url string, bear func(answer) error, pace <-chan time.Time)
 	return l
 }
 
+// await returns when the number has grown by so much, or when something went wrong.
+func (l *load) await(t *testing.T, number *atomic.Int64, more int) {
+	t.Helper()
+	goal := number.Load() + int64(more)
+	apptest.Await(t, fmt.Sprintf("%d answers more", more), func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return number.Load() >= goal || len(l.troubles) > 0
+	})
+}
+
 // reach returns when so many more writes have been acknowledged.
 func (l *load) reach(t *testing.T, more int) {
 	t.Helper()
-	goal := l.acknowledged.Load() + int64(more)
-	apptest.Await(t, fmt.Sprintf("%d writes more", more), func() bool { return l.acknowledged.Load() >= goal || l.ended() })
-}
-
-// ended tells whether something went wrong.
-func (l *load) ended() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.troubles) > 0
+	l.await(t, &l.acknowledged, more)
 }
 
 // end lets the writers finish what they are at, and fails the test with what went wrong.
@@ -144,7 +157,7 @@ func (w *writer) work(working chan<- struct{}) {
 		select {
 		case <-w.load.stop:
 			return
-		case <-w.turn():
+		case <-w.load.pace:
 		}
 		answer := w.next()
 		if answer.good() {
@@ -153,21 +166,13 @@ func (w *writer) work(working chan<- struct{}) {
 		}
 		if err := w.load.bear(answer); err != nil {
 			w.load.report("%v: %s", err, answer)
-		}
-		if answer.err != nil {
 			return
 		}
+		if !answer.complete() {
+			return
+		}
+		w.load.borne.Add(1)
 	}
-}
-
-// turn returns a channel from which the writer can receive when it may send.
-func (w *writer) turn() <-chan time.Time {
-	if w.load.pace != nil {
-		return w.load.pace
-	}
-	now := make(chan time.Time)
-	close(now)
-	return now
 }
 
 // next sends the next request: a new project, versions of it, and when they are all there a look at it.
@@ -265,7 +270,8 @@ type counts struct {
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("%d writes acknowledged, %d projects found, %d writes in doubt of which %d happened", c.acknowledged, c.projects, c.doubtful, c.happened)
+	return fmt.Sprintf("%d writes acknowledged, %d projects found, %d writes in doubt of which %d happened",
+		c.acknowledged, c.projects, c.doubtful, c.happened)
 }
 
 // count compares what is stored with what the writers were told, and fails the test unless every acknowledged write is

@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -63,19 +62,19 @@ func raced() bool {
 
 // site is where programs run, one after the other or side by side: a database, and a folder for what they keep.
 type site struct {
-	t       *testing.T
-	db      *database.DB // the test's own way to look at the rows
-	folder  string
-	env     []string
-	jwtKey  []byte
-	started int
+	t        *testing.T
+	db       *database.DB // the test's own way to look at the rows
+	folder   string
+	env      []string
+	jwtKey   []byte
+	launched int
 }
 
 // issuer is whose tokens the programs believe. Nobody is there: its legacy secret is all that it takes.
 const issuer = "http://127.0.0.1:1"
 
-// newSite returns a site over a database that is migrated and empty, for programs as they are deployed. Each setting is
-// in the form "NAME=value".
+// newSite returns a site over the database, for programs as they are deployed. Each setting on top of that is in the form
+// "NAME=value".
 func newSite(t *testing.T, options database.Options, settings ...string) *site {
 	t.Helper()
 	s := &site{t: t, folder: t.TempDir(), jwtKey: []byte(rand.Text() + rand.Text())}
@@ -94,7 +93,7 @@ func newSite(t *testing.T, options database.Options, settings ...string) *site {
 	return s
 }
 
-// eachEngine runs the test over a site of either database.
+// eachEngine runs the test over a site of either database, which is migrated and empty.
 func eachEngine(t *testing.T, test func(t *testing.T, s *site), settings ...string) {
 	t.Parallel()
 	for _, engine := range apptest.Engines() {
@@ -125,18 +124,25 @@ type program struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	log   string // the file of what it writes
-	host  string // where it listens
-	took  time.Duration
+	host  string // where it listens, once it is ready
+	began time.Time
+	took  time.Duration // from its beginning until it was ready
 	ended chan struct{}
 }
 
-var listening = regexp.MustCompile(`"address":"(127\.0\.0\.1:\d+)"`)
-
-// start returns a program that says it is ready. It is killed when the test ends, if it is still there.
+// start returns a program that says it is ready.
 func (s *site) start() *program {
 	s.t.Helper()
-	s.started++
-	p := &program{t: s.t, ended: make(chan struct{}), log: filepath.Join(s.folder, fmt.Sprintf("%d.log", s.started))}
+	p := s.launch()
+	p.await()
+	return p
+}
+
+// launch returns a program that has just begun. It is killed when the test ends, if it is still there.
+func (s *site) launch() *program {
+	s.t.Helper()
+	s.launched++
+	p := &program{t: s.t, ended: make(chan struct{}), log: filepath.Join(s.folder, fmt.Sprintf("%d.log", s.launched))}
 	log, err := os.Create(p.log)
 	if err != nil {
 		s.t.Fatal(err)
@@ -144,7 +150,7 @@ func (s *site) start() *program {
 	defer log.Close()
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.folder, s.env, log, log
-	began := time.Now()
+	p.began = time.Now()
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -153,14 +159,22 @@ func (s *site) start() *program {
 		close(p.ended)
 	}()
 	s.t.Cleanup(p.bury)
-	apptest.Await(s.t, "the program to listen", func() bool {
-		if found := listening.FindStringSubmatch(p.written()); found != nil {
-			p.host = found[1]
-		}
-		return p.host != "" && ready(p.host)
-	})
-	p.took = time.Since(began)
 	return p
+}
+
+// listening finds the port in the log of a deployed program, and in what one on a developer's machine greets with.
+var listening = regexp.MustCompile(`(?:"address":"127\.0\.0\.1|  API +http://localhost):(\d+)`)
+
+// await returns when the program says that it is ready.
+func (p *program) await() {
+	p.t.Helper()
+	apptest.Await(p.t, "the program to be ready", func() bool {
+		if found := listening.FindStringSubmatch(p.written()); found != nil {
+			p.host = "127.0.0.1:" + found[1]
+		}
+		return p.host != "" && probe(p.host, "/health/ready") == http.StatusOK
+	})
+	p.took = time.Since(p.began)
 }
 
 func (p *program) written() string {
@@ -171,15 +185,15 @@ func (p *program) written() string {
 	return string(text)
 }
 
-// ready tells whether who listens there can serve.
-func ready(host string) bool {
+// probe returns the status that the path is answered with on a connection of its own, zero without an answer.
+func probe(host, path string) int {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get("http://" + host + "/health/ready")
+	answer, err := client.Get("http://" + host + path)
 	if err != nil {
-		return false
+		return 0
 	}
 	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
+	return answer.StatusCode
 }
 
 // kill ends the program as nothing can be survived: it has no chance to do anything more.
@@ -209,7 +223,7 @@ func (p *program) end(signal syscall.Signal) *os.ProcessState {
 	return p.cmd.ProcessState
 }
 
-var broken = regexp.MustCompile(`(?m)^(panic:|fatal error:|WARNING: DATA RACE)|"msg":"panic"`)
+var broken = regexp.MustCompile(`(?m)^(panic:|fatal error:|WARNING: DATA RACE)|"msg":"panic"|http: panic serving`)
 
 // bury kills the program if it is still there, and looks at what it has written. A failed test prints it, without the
 // requests that went well.
@@ -224,6 +238,6 @@ func (p *program) bury() {
 		lines := slices.DeleteFunc(strings.Split(written, "\n"), func(line string) bool {
 			return strings.Contains(line, `"msg":"request"`) && strings.Contains(line, `"level":"info"`)
 		})
-		p.t.Logf("the program at %s ended with %s and wrote\n%s", cmp.Or(p.host, "no address"), p.cmd.ProcessState, strings.Join(lines, "\n"))
+		p.t.Logf("the program at %q ended with %s and wrote\n%s", p.host, p.cmd.ProcessState, strings.Join(lines, "\n"))
 	}
 }

@@ -1,0 +1,48 @@
+package crash
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/test/apptest"
+)
+
+func TestNobodyNoticesProgramsThatStart(t *testing.T) {
+	t.Parallel()
+	for _, engine := range apptest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, nothingThere(t, engine), "ENVIRONMENT=test") // where a program migrates by itself
+			together := []*program{s.launch(), s.launch(), s.launch()}
+			together[0].await()
+			l := s.begin("http://"+together[0].host, mustAnswer, nil)
+			for _, p := range together[1:] {
+				p.await()
+			}
+			l.reach(t, 50)
+			s.start().kill()
+			l.reach(t, 50)
+			l.end(t)
+			t.Log(s.count(l))
+
+			applied := 0
+			for _, p := range together {
+				applied += strings.Count(p.written(), "migration applied")
+			}
+			if migrations := testkit.Rows(t, s.db, "atlas_schema_revisions", ""); applied != migrations {
+				t.Errorf("%d migrations were applied %d times", migrations, applied)
+			}
+		})
+	}
+}
+
+// nothingThere returns a database without a schema.
+func nothingThere(t *testing.T, engine database.Engine) database.Options {
+	if engine == database.SQLite {
+		return database.Options{Engine: engine, Target: filepath.Join(t.TempDir(), "new.db")}
+	}
+	return database.Options{Engine: engine, Target: testkit.NewPostgresServer(t).URL, PoolSize: 4}
+}
