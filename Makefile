@@ -11,7 +11,7 @@ WATCH = go run github.com/air-verse/air@v1.67.4
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race lint verify generate
+.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race bench profile fuzz lint verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,7 @@ down: ## Stop what `make up` started
 
 test: ## Prove everything, on real servers that it brings itself
 	$(SERVERS) go test ./...
+	@$(MAKE) --no-print-directory fuzz time=1s
 
 test-quick: ## Prove what needs no servers
 	go test -short ./...
@@ -58,6 +59,20 @@ test-quick: ## Prove what needs no servers
 race: export CGO_ENABLED = 1
 race: ## Prove everything under the race detector; needs a C compiler
 	$(SERVERS) go test -race ./...
+
+bench: ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
+	go run ./test/bench $(args)
+
+profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
+	go run ./test/bench -profile bin/profile $(args)
+
+fuzz: ## Run every fuzz target for a while: make fuzz time=5m
+	@for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' $$folder/*_test.go | cut -c6-); do \
+	    echo "== $$target in $$folder"; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(time),30s) $$folder || exit 1; \
+	  done; \
+	done
 
 lint: ## Run the linters
 	$(LINT) run
