@@ -169,6 +169,9 @@ func TestTheDocumentSaysWhatIsTrueOfEveryOperation(t *testing.T) {
 				t.Errorf("%s %s: %s has the headers %v", route.Method, route.Full, status, response.Headers)
 			}
 		}
+		if _, checked := operation.Responses["422"]; checked != (len(operation.Parameters) > 0 || operation.RequestBody != nil) {
+			t.Errorf("%s %s: 422 documented is %t", route.Method, route.Full, checked)
+		}
 		if _, others := operation.Responses["default"]; !others {
 			t.Errorf("%s %s documents no other error", route.Method, route.Full)
 		}

@@ -125,7 +125,14 @@ func TestManyBrokenFieldsAreNotAllRepeated(t *testing.T) {
 		t.Errorf("the name %q isn't cut to 100 characters", name)
 	}
 
-	answer = f.user.Do(t, "GET", "/api/v1/app/things?"+strings.Repeat("x", 150)+"=1").WantError(422, "VALIDATION_ERROR")
+	query := strings.Repeat("x", 150) + "=1"
+	for i := range 150 {
+		query += fmt.Sprintf("&y%d=", i)
+	}
+	answer = f.user.Do(t, "GET", "/api/v1/app/things?"+query).WantError(422, "VALIDATION_ERROR")
+	if listed := answer.JSON("error.details.errors").([]any); len(listed) != 100 {
+		t.Errorf("%d parameters are listed, want 100", len(listed))
+	}
 	if name := answer.Text("error.details.errors.0.field"); len([]rune(name)) != 101 {
 		t.Errorf("the name %q isn't cut to 100 characters", name)
 	}
