@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"go.uber.org/zap"
 	gormsqlite "gorm.io/driver/sqlite"
@@ -45,7 +46,7 @@ func (db *DB) openSQLite(ctx context.Context, opts Options, log *zap.Logger) err
 	read.SetMaxIdleConns(readers())
 	db.pools = append(db.pools, read)
 
-	if err := db.ping(ctx); err != nil {
+	if err := db.awaitLock(ctx); err != nil {
 		return fmt.Errorf("can't open the SQLite file %s: %w", opts.Target, err)
 	}
 	if db.writer, err = gorm.Open(sqliteDialector{gormsqlite.Dialector{Conn: write}}, gormConfig(opts, log)); err != nil {
@@ -53,6 +54,24 @@ func (db *DB) openSQLite(ctx context.Context, opts Options, log *zap.Logger) err
 	}
 	db.reader, err = gorm.Open(sqliteDialector{gormsqlite.Dialector{Conn: read}}, gormConfig(opts, log))
 	return err
+}
+
+// awaitLock pings until nobody else holds the lock that a new file needs to become a WAL file. SQLite doesn't apply
+// busy_timeout to that change: of processes that start at once on a new file, some are told at once that it is locked.
+func (db *DB) awaitLock(ctx context.Context) error {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for given := time.Now().Add(10 * time.Second); ; {
+		err := db.ping(ctx)
+		if busy, ok := errors.AsType[*sqlite.Error](err); !ok || busy.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(given) {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // makePrivate creates the file with mode 0600 if there is none, and its folder with mode 0700: what the product keeps is

@@ -52,7 +52,9 @@ func same(text string) string {
 func TestTheSessionIsTrue(t *testing.T) {
 	folder := t.TempDir()
 	binary := filepath.Join(folder, "bin", "omnistack")
-	if out, err := exec.Command("go", "build", "-o", binary, root+"/cmd/omnistack").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", binary, root+"/cmd/omnistack")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile does
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	address := serve(t, folder, binary)
