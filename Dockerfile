@@ -5,7 +5,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=development
-RUN CGO_ENABLED=0 go build -trimpath \
+RUN CGO_ENABLED=0 go build -trimpath -tags nomsgpack \
     -ldflags "-s -w -X github.com/omnistack/omnistack/wire_gen.version=${VERSION}" \
     -o /omnistack ./cmd/omnistack
 
@@ -13,7 +13,8 @@ FROM alpine:3.22
 RUN adduser -D -H -u 10001 omnistack && mkdir /data && chown omnistack /data
 COPY --from=build /omnistack /usr/local/bin/omnistack
 USER omnistack
-ENV HOST=0.0.0.0 PORT=8000 DATA_DIR=/data
+# Anything but production must be asked for: in local the app gives tokens to whoever can reach it from its own machine.
+ENV ENVIRONMENT=production HOST=0.0.0.0 PORT=8000 DATA_DIR=/data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s \
     CMD wget -q -O /dev/null "http://127.0.0.1:${PORT}/health" || exit 1

@@ -16,8 +16,8 @@ SERVERS = go run ./platform/testkit/servers --
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
-build: ## Build the binary: bin/omnistack
-	go build -trimpath -o bin/omnistack ./cmd/omnistack
+build: ## Build the binary, bin/omnistack, without gin's MessagePack, which weighs nine megabytes
+	@go build -trimpath -tags nomsgpack -o bin/omnistack ./cmd/omnistack
 
 run: build ## Start everything, with nothing but Go: API and background work, on an embedded database
 	bin/omnistack serve
@@ -25,7 +25,7 @@ run: build ## Start everything, with nothing but Go: API and background work, on
 dev: ## The same, started again whenever a file changes
 	$(WATCH) -build.cmd "go build -o bin/omnistack ./cmd/omnistack" -build.entrypoint "bin/omnistack,serve" -build.include_ext "go,sql,html,js" -build.include_file ".env" -build.exclude_dir "bin,data" -build.send_interrupt true -build.kill_delay 5s -tmp_dir bin
 
-worker: build ## Start a process for background work only
+worker: build ## Start a process for background work only: PORT=8001 make worker
 	bin/omnistack worker
 
 token: build ## Print a token to develop with: make token sub=alice role=admin
@@ -41,7 +41,7 @@ migrate: build ## Bring the database's schema up to date
 	bin/omnistack migrate up
 
 migration: ## Write the next migration of both databases from the models: make migration name=add_colour
-	go run ./cmd/scaffold migrate diff $(name)
+	go run ./cmd/scaffold migrate diff $(or $(name),$(error say what changes: make migration name=add_colour))
 
 up: ## Start PostgreSQL and Redis in Docker
 	docker compose up -d --wait db redis
@@ -50,7 +50,7 @@ down: ## Stop what `make up` started
 	docker compose down
 
 test: ## Prove everything, on real servers that it brings itself
-	$(SERVERS) go test ./...
+	$(SERVERS) go test -shuffle=on ./...
 	@$(MAKE) --no-print-directory fuzz time=1s
 
 test-quick: ## Prove what needs no servers
@@ -58,10 +58,10 @@ test-quick: ## Prove what needs no servers
 
 race: export CGO_ENABLED = 1
 race: ## Prove everything under the race detector; needs a C compiler
-	$(SERVERS) go test -race ./...
+	$(SERVERS) go test -race -shuffle=on ./...
 
-bench: ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
-	go run ./test/bench $(args)
+bench: build ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
+	go run ./test/bench -product bin/omnistack $(args)
 
 profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
 	go run ./test/bench -profile bin/profile $(args)

@@ -41,7 +41,7 @@ const cliIdentifier = ".atlas_cloud_identifier"
 
 // The ledger as the atlas CLI creates it when it isn't there.
 const (
-	postgresTable = `"public"."atlas_schema_revisions"`
+	postgresTable = `"atlas_schema_revisions"` // where the search_path puts the other tables too
 	sqliteTable   = "`atlas_schema_revisions`"
 
 	createPostgres = `CREATE TABLE IF NOT EXISTS ` + postgresTable + ` (

@@ -34,7 +34,7 @@ func herd() map[string]string {
 func TestEightProcesses(t *testing.T) {
 	for _, engine := range []database.Engine{database.SQLite, database.Postgres} {
 		t.Run(string(engine), func(t *testing.T) {
-			opts := emptyDatabase(t, engine)
+			opts := testkit.EmptyDatabaseOptions(t, engine)
 			want := len(herd())
 
 			var applied []string
@@ -45,7 +45,7 @@ func TestEightProcesses(t *testing.T) {
 			if len(applied) != want || len(slices.Compact(applied)) != want {
 				t.Errorf("want each of %d files once, applied %v", want, applied)
 			}
-			db := openDatabase(t, opts)
+			db := testkit.OpenDatabase(t, opts)
 			if n := testkit.Rows(t, db, "herd", ""); n != want-1 {
 				t.Errorf("the migrations left %d rows, want %d", n, want-1)
 			}
@@ -106,7 +106,7 @@ func TestMigrateAsProcess(t *testing.T) {
 	folder := hashed(t, herd())
 	_, _ = io.Copy(io.Discard, os.Stdin)
 
-	db := openDatabase(t, opts)
+	db := testkit.OpenDatabase(t, opts)
 	applied, err := schema.UpFrom(t.Context(), db, folder, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)

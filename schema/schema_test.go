@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -243,7 +242,7 @@ func TestFailureLeavesThePreviousState(t *testing.T) {
 }
 
 func TestFailureShowsNoValues(t *testing.T) {
-	db := openDatabase(t, emptyDatabase(t, database.Postgres))
+	db := testkit.OpenDatabase(t, testkit.EmptyDatabaseOptions(t, database.Postgres))
 	_, err := schema.UpFrom(t.Context(), db, hashed(t, map[string]string{
 		first: "CREATE TABLE owners (name text);\nINSERT INTO owners VALUES ('secret');\n" +
 			"ALTER TABLE owners ALTER COLUMN name TYPE integer USING name::integer;",
@@ -278,7 +277,7 @@ DROP TABLE owners;
 ALTER TABLE new_owners RENAME TO owners;`
 
 func TestRebuildKeepsChildren(t *testing.T) {
-	db := openDatabase(t, emptyDatabase(t, database.SQLite))
+	db := testkit.OpenDatabase(t, testkit.EmptyDatabaseOptions(t, database.SQLite))
 	files := zoo()
 	requireApplied(t, db, hashed(t, files), first, second, third)
 	run(t, db, "INSERT INTO pets (id, owner_id) VALUES ('cat', '1')")
@@ -306,16 +305,16 @@ func TestRebuildKeepsChildren(t *testing.T) {
 // Behind a pooler, and with a single connection, the lock and the work share one connection.
 func TestUpNeedsOneConnection(t *testing.T) {
 	for _, pooled := range []bool{false, true} {
-		opts := emptyDatabase(t, database.Postgres)
+		opts := testkit.EmptyDatabaseOptions(t, database.Postgres)
 		opts.PoolSize, opts.Pooled = 1, pooled
-		db := openDatabase(t, opts)
+		db := testkit.OpenDatabase(t, opts)
 		requireApplied(t, db, hashed(t, zoo()), first, second, third)
 		requireApplied(t, db, hashed(t, zoo()))
 	}
 }
 
 func TestLockIsGivenBack(t *testing.T) {
-	db := openDatabase(t, emptyDatabase(t, database.Postgres))
+	db := testkit.OpenDatabase(t, testkit.EmptyDatabaseOptions(t, database.Postgres))
 	files := zoo()
 	files["20260104000000_wrong.sql"] = "SELECT 1 / 0;"
 	if _, err := schema.UpFrom(t.Context(), db, hashed(t, files), zap.NewNop()); err == nil {
@@ -332,29 +331,8 @@ func TestLockIsGivenBack(t *testing.T) {
 func eachEmpty(t *testing.T, test func(t *testing.T, db *database.DB)) {
 	t.Helper()
 	for _, engine := range []database.Engine{database.SQLite, database.Postgres} {
-		t.Run(string(engine), func(t *testing.T) { test(t, openDatabase(t, emptyDatabase(t, engine))) })
+		t.Run(string(engine), func(t *testing.T) { test(t, testkit.OpenDatabase(t, testkit.EmptyDatabaseOptions(t, engine))) })
 	}
-}
-
-// emptyDatabase returns a database without a single table.
-func emptyDatabase(t *testing.T, engine database.Engine) database.Options {
-	t.Helper()
-	if engine == database.SQLite {
-		return database.Options{Engine: engine, Target: filepath.Join(t.TempDir(), "empty.db")}
-	}
-	opts := testkit.DatabaseOptions(t, engine)
-	run(t, openDatabase(t, opts), "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-	return opts
-}
-
-func openDatabase(t *testing.T, opts database.Options) *database.DB {
-	t.Helper()
-	db, err := database.Open(t.Context(), opts, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
 }
 
 // hashed returns a folder with these files and their sum.

@@ -9,8 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/httpserver"
 )
@@ -21,11 +19,12 @@ type App struct {
 	Modules *Modules
 
 	verifier *auth.Verifier
-	log      *zap.Logger
+	drain    time.Duration // how long running requests may take to finish when the program is stopped
 }
 
-func newApp(server *httpserver.Server, modules *Modules, verifier *auth.Verifier, log *zap.Logger) *App {
-	return &App{Server: server, Modules: modules, verifier: verifier, log: log}
+func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier) *App {
+	drain := settings.Platform.HTTP.RequestTimeout + margin
+	return &App{Server: server, Modules: modules, verifier: verifier, drain: drain}
 }
 
 // The roles a process can have, as the flag of serve names them.
@@ -60,12 +59,11 @@ func ParseRoles(names []string) (Roles, error) {
 }
 
 // notice is how long a deployed program goes on when it is told to stop. Kubernetes tells the program and its balancers at
-// the same time, and takes a second or two to reach them all. With the drain it ends before the 30 seconds after which
-// platforms kill.
+// the same time, and takes a second or two to reach them all.
 const notice = 5 * time.Second
 
-// drain is how long running requests may take to finish when the program is stopped.
-const drain = 20 * time.Second
+// margin is what running requests get beyond their own timeout to finish when the program is stopped.
+const margin = time.Second
 
 // Serve answers on the listener until ctx ends, lets running requests finish, and returns nil. Call the clean-up of
 // Build after it: the database closes last.
@@ -76,7 +74,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		defer close(ended)
 		a.verifier.Run(background)
 	}()
-	err := a.Server.Serve(ctx, listener, drain)
+	err := a.Server.Serve(ctx, listener, a.drain)
 	stop()
 	<-ended
 	return err

@@ -15,8 +15,12 @@ import (
 	"github.com/omnistack/omnistack/schema"
 )
 
-// Catalog returns the canvas of every module, without opening anything: the modules are put together over a database
-// that isn't there, and only asked what they are made of.
+// unopened puts the modules together over a platform that isn't there, to be asked what they are made of.
+func unopened(settings *Settings) *Modules {
+	return buildModules(settings, nil, page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
+}
+
+// Catalog returns the canvas of every module, without opening anything.
 func Catalog() ([]module.Canvas, error) {
 	settings := &Settings{}
 	settings.Platform.HTTP.APIPrefix = "/api/v1"
@@ -24,7 +28,7 @@ func Catalog() ([]module.Canvas, error) {
 	if err != nil {
 		return nil, err
 	}
-	modules := buildModules(settings, nil, page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
+	modules := unopened(settings)
 	server := httpserver.New(httpserver.Options{HTTP: settings.Platform.HTTP}, zap.NewNop())
 	modules.mount(server)
 

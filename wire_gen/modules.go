@@ -41,7 +41,8 @@ func (m *Modules) mount(server *httpserver.Server) {
 // Models returns the rows of every module, for the schema tooling.
 func Models() []any {
 	var models []any
-	models = append(models, usersmod.Models()...)
-	models = append(models, projectsmod.Models()...)
+	for _, described := range unopened(&Settings{}).Describe() {
+		models = append(models, described.Models...)
+	}
 	return models
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -126,15 +127,29 @@ func newVerifier(providers []*auth.Provider, clock clock.Clock, log *zap.Logger)
 	return verifier
 }
 
+// migrated returns the check of the schema. It asks until it has been told once that all is there: a schema doesn't go
+// back.
+func migrated(db *database.DB) func(ctx context.Context) error {
+	var current atomic.Bool
+	return func(ctx context.Context) error {
+		if current.Load() {
+			return nil
+		}
+		err := schema.Current(ctx, db)
+		current.Store(err == nil)
+		return err
+	}
+}
+
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
 	dev *auth.DevIssuer, modules *Modules, roles Roles, log *zap.Logger) *httpserver.Server {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
-		{Name: "migrations", Run: func(ctx context.Context) error { return schema.Current(ctx, db) }},
+		{Name: "migrations", Run: migrated(db)},
 	}
 	if client != nil {
-		checks = append(checks, httpserver.Check{Name: "redis", Run: cache.Check(client)})
+		checks = append(checks, httpserver.Check{Name: "redis", Run: cache.Check(client), Optional: true})
 	}
 	conf := settings.Platform.HTTP
 	conf.DocsEnabled = conf.DocsEnabled && roles.API // without the API there is nothing to document

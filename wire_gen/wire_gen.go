@@ -64,7 +64,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Settings: settings,
 	}
 	server := newServer(settings, db, client, gate, devIssuer, modules, roles, log)
-	app := newApp(server, modules, verifier, log)
+	app := newApp(settings, server, modules, verifier)
 	return app, func() {
 		cleanup2()
 		cleanup()

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
@@ -24,19 +22,7 @@ const projects = "/api/v1/app/projects"
 // emptyDatabase returns the DATABASE_URL of a database without a schema.
 func emptyDatabase(t testing.TB, engine database.Engine) string {
 	t.Helper()
-	if engine == database.SQLite {
-		return "sqlite:///" + t.TempDir() + "/empty.db"
-	}
-	options := testkit.DatabaseOptions(t, engine)
-	db, err := database.Open(t.Context(), options, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }() // what it did is done
-	if _, err := db.SQL().ExecContext(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
-		t.Fatal(err)
-	}
-	return options.Target
+	return apptest.URL(testkit.EmptyDatabaseOptions(t, engine))
 }
 
 // as returns the API as the subject uses it, with a token of the command line.

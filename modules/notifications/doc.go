@@ -8,6 +8,6 @@
 //   - The chosen way has all it needs, or the product doesn't start.
 //   - A sender's address that nobody chose is a warning in production.
 //
-// It refuses the console in production, where mail would be shown and never sent, and a mail server's password on an
+// In production it refuses the console, where mail would be shown and never sent, and a mail server's password on an
 // unprotected connection.
 package notifications

@@ -41,8 +41,8 @@ type DevClaims struct {
 }
 
 // OpenDevIssuer returns the development issuer whose key is kept in dataDir, in dev_issuer.json, and makes the key when
-// there is none. Processes that start at once get the same one. issuerURL becomes the iss of its tokens.
-func OpenDevIssuer(dataDir, issuerURL string, clock clock.Clock) (*DevIssuer, error) {
+// there is none. Processes that start at once get the same one. issuer becomes the iss of its tokens.
+func OpenDevIssuer(dataDir, issuer string, clock clock.Clock) (*DevIssuer, error) {
 	path := filepath.Join(dataDir, devKeyFile)
 	key, err := readSigningKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +59,7 @@ func OpenDevIssuer(dataDir, issuerURL string, clock clock.Clock) (*DevIssuer, er
 	if err != nil {
 		return nil, fmt.Errorf("development issuer: %w", err)
 	}
-	return &DevIssuer{url: issuerURL, key: key, jwks: jwks, keys: keys, clock: clock}, nil
+	return &DevIssuer{url: issuer, key: key, jwks: jwks, keys: keys, clock: clock}, nil
 }
 
 func readSigningKey(path string) (signingKey, error) {

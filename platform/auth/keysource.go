@@ -107,6 +107,9 @@ func (s *KeySource) Refresh(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		defer cancel()
 		keys, err := s.fetch(ctx)
+		if held := s.current.Load(); err == nil && len(keys.all) == 0 && held != nil && len(held.all) > 0 {
+			err = errors.New("key set: it holds no usable key any more") // more likely a mistake than the end of all keys
+		}
 		if err == nil && !keys.same(s.current.Load()) {
 			s.current.Store(keys)
 		}

@@ -175,6 +175,8 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 		"an array":           document("[]"),
 		"no keys":            document("{}"),
 		"keys are null":      document(`{"keys":null}`),
+		"no key any more":    document(`{"keys":[]}`),
+		"no usable key":      document(`{"keys":[{"kty":"oct","kid":"rsa","k":"AAAA"}]}`),
 		"keys are an object": document(`{"keys":{}}`),
 		"truncated":          document(f.publicKeys()[:100]),
 		"two documents":      document(f.publicKeys() + f.publicKeys()),

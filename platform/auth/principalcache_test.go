@@ -107,3 +107,19 @@ func TestPrincipalCache(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsDroppedDoesNotComeBackByBeingUsed(t *testing.T) {
+	known := newRecent[string, int](4)
+	known.put("old", 1)
+	known.put("a", 2)
+	known.put("b", 3) // the first two are old now
+	known.drop(func(key string, _ int) bool { return key == "old" })
+	known.rejuvenate("old") // by a reader that had found it before it was dropped
+	if _, found := known.get("old"); found {
+		t.Error("it is back")
+	}
+	known.rejuvenate("a")
+	if _, young := known.young["a"]; !young {
+		t.Error("what is used stays old")
+	}
+}

@@ -27,14 +27,27 @@ func (r *recent[K, V]) get(key K) (V, bool) {
 	}
 	r.mu.RUnlock()
 	if found && !young {
-		r.put(key, known)
+		r.rejuvenate(key)
 	}
 	return known, found
+}
+
+// rejuvenate makes what is old young again, unless it was dropped meanwhile.
+func (r *recent[K, V]) rejuvenate(key K) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known, found := r.old[key]; found {
+		r.add(key, known)
+	}
 }
 
 func (r *recent[K, V]) put(key K, known V) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.add(key, known)
+}
+
+func (r *recent[K, V]) add(key K, known V) {
 	if len(r.young) >= r.half {
 		r.old, r.young = r.young, make(map[K]V, r.half)
 	}

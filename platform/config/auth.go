@@ -80,6 +80,9 @@ func (a *Auth) Validate(check *Check) {
 	if a.ProviderSecondary != "" && a.ProviderSecondary == a.Provider {
 		check.Refuse("AUTH_PROVIDER_SECONDARY", "must differ from AUTH_PROVIDER")
 	}
+	if issuer := a.Issuer(a.ProviderSecondary); issuer != "" && a.ProviderSecondary != a.Provider && issuer == a.Issuer(a.Provider) {
+		check.Refuse("AUTH_PROVIDER_SECONDARY", "has the issuer of AUTH_PROVIDER: whose rules its tokens must meet would be a guess")
+	}
 	a.validateProvider(check, "AUTH_PROVIDER", a.Provider)
 	if a.ProviderSecondary != a.Provider {
 		a.validateProvider(check, "AUTH_PROVIDER_SECONDARY", a.ProviderSecondary)
@@ -89,8 +92,8 @@ func (a *Auth) Validate(check *Check) {
 			{"SUPABASE_PROJECT_URL", a.SupabaseProjectURL}, {"CLERK_ISSUER_URL", a.ClerkIssuerURL},
 			{"OAUTH_ISSUER", a.OAuthIssuer}, {"OAUTH_JWKS_URL", a.OAuthJWKSURL},
 		} {
-			if strings.HasPrefix(plain.url, "http:") {
-				check.Warn(plain.name, "isn't https://: whoever is between here and there can sign tokens")
+			if strings.HasPrefix(plain.url, "http:") && !onThisMachine(plain.url) {
+				check.Refuse(plain.name, "must be https:// in production: whoever is between here and there could sign tokens")
 			}
 		}
 	}

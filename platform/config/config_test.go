@@ -415,6 +415,10 @@ func TestRulesAcrossSettings(t *testing.T) {
 		{"clerk without issuer", desk, vars{"AUTH_PROVIDER": "clerk"}, vars{"CLERK_ISSUER_URL": "must be set when AUTH_PROVIDER is clerk"}},
 		{"custom without issuer", desk, vars{"AUTH_PROVIDER": "custom", "OAUTH_JWKS_URL": "https://i/keys"}, vars{"OAUTH_ISSUER": "must be set when AUTH_PROVIDER is custom"}},
 		{"second without its URL", production, vars{"AUTH_PROVIDER_SECONDARY": "clerk"}, vars{"CLERK_ISSUER_URL": "must be set when AUTH_PROVIDER_SECONDARY is clerk"}},
+		{"plain issuer in production", production, vars{"SUPABASE_PROJECT_URL": "http://supabase"}, vars{"SUPABASE_PROJECT_URL": "must be https:// in production"}},
+		{"plain issuer on this machine", production, vars{"SUPABASE_PROJECT_URL": "http://127.0.0.1:54321"}, vars{}},
+		{"one issuer twice", production, vars{"AUTH_PROVIDER_SECONDARY": "custom", "OAUTH_AUDIENCE": "a", "SUPABASE_PROJECT_URL": "https://s.example", "OAUTH_ISSUER": "https://s.example/auth/v1"}, vars{"AUTH_PROVIDER_SECONDARY": "has the issuer of AUTH_PROVIDER"}},
+		{"a prefix of dots", desk, vars{"API_V1_STR": "/api/.."}, vars{"API_V1_STR": "must be a path"}},
 		{"twice the same", production, vars{"AUTH_PROVIDER_SECONDARY": "supabase"}, vars{"AUTH_PROVIDER_SECONDARY": "must differ from AUTH_PROVIDER"}},
 		{"s3 without keys", desk, vars{"STORAGE_PROVIDER": "s3"}, vars{"AWS_ACCESS_KEY_ID": "must be set", "AWS_SECRET_ACCESS_KEY": "must be set", "AWS_S3_BUCKET": "must be set"}},
 		{"r2 at another endpoint", desk, vars{"STORAGE_PROVIDER": "r2", "S3_ENDPOINT": "http://h", "R2_ACCESS_KEY_ID": "a", "R2_SECRET_ACCESS_KEY": "b", "R2_BUCKET": "c"}, vars{}},
@@ -448,7 +452,6 @@ func TestWarnings(t *testing.T) {
 		{"default origins in production", production, vars{"BACKEND_CORS_ORIGINS": ""}, "BACKEND_CORS_ORIGINS", "default"},
 		{"SQLite in production", production, vars{"DATABASE_URL": ""}, "DATABASE_URL", "one machine"},
 		{"no limits in production", production, vars{"RATE_LIMIT_ENABLED": "off"}, "RATE_LIMIT_ENABLED", "as often as it likes"},
-		{"plain issuer in production", production, vars{"SUPABASE_PROJECT_URL": "http://supabase"}, "SUPABASE_PROJECT_URL", "isn't https://"},
 		{"Clerk without parties", production, vars{"AUTH_PROVIDER": "clerk", "CLERK_ISSUER_URL": "https://c"}, "CLERK_AUTHORIZED_PARTIES", "any site"},
 		{"custom without audience", production, vars{"AUTH_PROVIDER": "custom", "OAUTH_ISSUER": "https://c"}, "OAUTH_AUDIENCE", "other services"},
 	} {

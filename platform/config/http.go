@@ -23,7 +23,7 @@ type HTTP struct {
 	DocsEnabled    bool           `env:"DOCS_ENABLED" default:"true" production:"false" help:"Whether /docs and the API document are served."`
 }
 
-var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 
 // Validate checks the path prefix and what browsers and mails rely on.
 func (h *HTTP) Validate(check *Check) {

@@ -60,7 +60,7 @@ func TestClassify(t *testing.T) {
 func TestAServerThatDies(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewPostgresServer(t)
-	db := open(t, database.Options{Engine: database.Postgres, Target: server.URL, PoolSize: 4})
+	db := testkit.OpenDatabase(t, database.Options{Engine: database.Postgres, Target: server.URL, PoolSize: 4})
 	makeThings(t, db)
 
 	back := func(name string) {
@@ -134,7 +134,7 @@ func TestAServerThatDies(t *testing.T) {
 func TestAServerThatNeverAnswersIsUnavailable(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewPostgresServer(t)
-	db := open(t, database.Options{Engine: database.Postgres, Target: server.URL + "&connect_timeout=1", PoolSize: 1, MaxLifetime: time.Nanosecond})
+	db := testkit.OpenDatabase(t, database.Options{Engine: database.Postgres, Target: server.URL + "&connect_timeout=1", PoolSize: 1, MaxLifetime: time.Nanosecond})
 	server.Kill()
 	testkit.Silence(t, hostOf(t, server.URL))
 	if err := db.WithinTx(t.Context(), add(db, "1")); !errs.Is(err, errs.Unavailable) {
@@ -229,7 +229,7 @@ func TestWhatPostgresRefusesForAWhile(t *testing.T) {
 func TestALockedSQLite(t *testing.T) {
 	t.Parallel()
 	opts := database.Options{Engine: database.SQLite, Target: filepath.Join(t.TempDir(), "app.db")}
-	holder, waiter := open(t, opts), open(t, opts)
+	holder, waiter := testkit.OpenDatabase(t, opts), testkit.OpenDatabase(t, opts)
 	makeThings(t, holder)
 	err := holder.WithinTx(t.Context(), func(ctx context.Context) error {
 		if err := add(holder, "1")(ctx); err != nil {

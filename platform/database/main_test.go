@@ -20,21 +20,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// open opens the database and closes it when the test ends.
-func open(t testing.TB, opts database.Options) *database.DB {
-	t.Helper()
-	db, err := database.Open(t.Context(), opts, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Errorf("closing the database: %v", err)
-		}
-	})
-	return db
-}
-
 // makeThings makes the table that most tests here write to.
 func makeThings(t testing.TB, db *database.DB) {
 	t.Helper()

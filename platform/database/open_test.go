@@ -19,7 +19,7 @@ import (
 func TestSQLiteFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "new", "deeper", "app.db")
-	db := open(t, database.Options{Engine: database.SQLite, Target: file})
+	db := testkit.OpenDatabase(t, database.Options{Engine: database.SQLite, Target: file})
 	makeThings(t, db)
 	if err := db.WithinTx(t.Context(), add(db, "1")); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestSQLiteKeepsTheModeOfAFileThatExists(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	makeThings(t, open(t, database.Options{Engine: database.SQLite, Target: file}))
+	makeThings(t, testkit.OpenDatabase(t, database.Options{Engine: database.SQLite, Target: file}))
 	for name, want := range map[string]fs.FileMode{folder: fs.ModeDir | 0o755, file: 0o640, file + "-wal": 0o640} {
 		if info, err := os.Stat(name); err != nil || info.Mode() != want {
 			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, want)
@@ -61,7 +61,7 @@ func TestSQLiteFilesMayHaveAnyName(t *testing.T) {
 	folder := t.TempDir()
 	for _, name := range []string{"plain.db", "a b.db", "50%.db", "%41.db", "what?.db", "#1.db", "a&b=c.db", "søk 🚀.db", "it's.db", `back\slash.db`} {
 		file := filepath.Join(folder, name)
-		db := open(t, database.Options{Engine: database.SQLite, Target: file})
+		db := testkit.OpenDatabase(t, database.Options{Engine: database.SQLite, Target: file})
 		makeThings(t, db)
 		if info, err := os.Stat(file); err != nil || info.Size()+sizeOf(file+"-wal") == 0 {
 			t.Errorf("%s isn't where the rows are: %v", name, err)
@@ -91,7 +91,7 @@ func TestSQLiteKeepsItsRows(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if again := open(t, opts); testkit.Rows(t, again, "things", "id = 'kept'") != 1 {
+	if again := testkit.OpenDatabase(t, opts); testkit.Rows(t, again, "things", "id = 'kept'") != 1 {
 		t.Error("a row is gone after closing and opening")
 	}
 }

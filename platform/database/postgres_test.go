@@ -22,7 +22,7 @@ func TestPooledSpeaksTheSimpleProtocol(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			opts := testkit.DatabaseOptions(t, database.Postgres)
 			opts.Pooled = pooled
-			db := open(t, opts)
+			db := testkit.OpenDatabase(t, opts)
 			makeThings(t, db)
 
 			// The extended protocol takes one statement at a time.
@@ -61,7 +61,7 @@ func TestAddingAColumnDisturbsNobody(t *testing.T) {
 	t.Parallel()
 	opts := testkit.DatabaseOptions(t, database.Postgres)
 	opts.PoolSize = 1
-	running, migrating := open(t, opts), open(t, opts)
+	running, migrating := testkit.OpenDatabase(t, opts), testkit.OpenDatabase(t, opts)
 	makeThings(t, running)
 	run(t, running, "INSERT INTO things (id) VALUES ('a')")
 	find := func() error { return running.Read(t.Context()).Take(&thing{}, "id = ?", "a").Error }
@@ -81,7 +81,7 @@ func TestKeysSortByBytes(t *testing.T) {
 	t.Parallel()
 	home := testkit.Postgres(t)
 	target := localized(t, home)
-	db := open(t, database.Options{Engine: database.Postgres, Target: target, PoolSize: 2})
+	db := testkit.OpenDatabase(t, database.Options{Engine: database.Postgres, Target: target, PoolSize: 2})
 	if _, err := schema.Up(t.Context(), db, zap.NewNop()); err != nil {
 		t.Fatal(err)
 	}
@@ -162,9 +162,9 @@ func localized(t *testing.T, home *database.DB) string {
 func TestPostgresSpeaksUTC(t *testing.T) {
 	t.Parallel()
 	opts := testkit.DatabaseOptions(t, database.Postgres)
-	db := open(t, opts)
+	db := testkit.OpenDatabase(t, opts)
 	run(t, db, "ALTER ROLE CURRENT_USER IN DATABASE "+databaseName(t, opts.Target)+" SET timezone = 'America/New_York'")
-	again := open(t, opts)
+	again := testkit.OpenDatabase(t, opts)
 	zone, err := database.One(again.Read(t.Context()).Raw("SELECT current_setting('timezone')"), database.Scalar[string])
 	if err != nil || zone != "UTC" {
 		t.Errorf("the session's zone is %q, %v", zone, err)
@@ -183,4 +183,44 @@ func databaseName(t *testing.T, target string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimPrefix(parsed.Path, "/")
+}
+
+// A database whose default is stricter than what the product is written for changes nothing: writers that meet wait for
+// each other, and none fails.
+func TestAStricterDefaultIsolationChangesNothing(t *testing.T) {
+	t.Parallel()
+	db := testkit.Postgres(t)
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := db.SQL().ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END$$")
+	db.SQL().SetMaxIdleConns(0) // the connections from before have the old default
+	db.SQL().SetMaxIdleConns(10)
+	exec("CREATE TABLE counted (n bigint NOT NULL)")
+	exec("INSERT INTO counted VALUES (0)")
+
+	const writers = 16
+	failed := make(chan error, writers)
+	for range writers {
+		go func() {
+			failed <- db.WithinTx(t.Context(), func(ctx context.Context) error {
+				var n int64
+				if err := db.Tx(ctx).Raw("SELECT n FROM counted FOR UPDATE").Scan(&n).Error; err != nil {
+					return err
+				}
+				return db.Tx(ctx).Exec("UPDATE counted SET n = ?", n+1).Error
+			})
+		}()
+	}
+	for range writers {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	if testkit.Rows(t, db, "counted", "n = ?", writers) != 1 {
+		t.Error("an update was lost")
+	}
 }

@@ -85,7 +85,7 @@ func TestProcessesShareASQLiteFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	db := open(t, database.Options{Engine: database.SQLite, Target: file})
+	db := testkit.OpenDatabase(t, database.Options{Engine: database.SQLite, Target: file})
 	if got := things(t, t.Context(), db); !slices.Equal(got, []string{"counter"}) {
 		t.Errorf("there is %v", got)
 	}

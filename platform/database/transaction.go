@@ -70,7 +70,7 @@ func (db *DB) WithinTx(ctx context.Context, fn func(ctx context.Context) error) 
 	if outer := db.inTx(ctx); outer != nil {
 		return outer.join(ctx, fn)
 	}
-	tx, err := db.SQL().BeginTx(ctx, nil)
+	tx, err := db.SQL().BeginTx(ctx, db.isolation())
 	if err != nil {
 		return Classify(err)
 	}
@@ -86,6 +86,15 @@ func (db *DB) WithinTx(ctx context.Context, fn func(ctx context.Context) error) 
 		err = ctx.Err() // which ended the transaction
 	}
 	return Classify(err)
+}
+
+// isolation names the level that the product is written for. A server, a database or a role may have a stricter default,
+// under which writers that wait for each other here fail instead. SQLite has one level.
+func (db *DB) isolation() *sql.TxOptions {
+	if db.engine == Postgres {
+		return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	return nil
 }
 
 // join runs fn as a part of the transaction.

@@ -18,6 +18,7 @@ type call struct {
 	requestID   string
 	traceID     string
 	started     time.Time
+	fromHere    bool           // by a client on this machine that calls it by a name of its own
 	route       *Route         // nil when no route matches
 	principal   auth.Principal // zero before authentication and on public routes
 	ifNoneMatch string         // what the client has already, for a 304

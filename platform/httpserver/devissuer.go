@@ -29,7 +29,10 @@ func (s *Server) AddDevIssuer(issuer *auth.DevIssuer) {
 	Query(r, Route{
 		Method: http.MethodPost, Path: "/public/auth/dev-token", Guard: Public, Rate: RateAuth,
 		Summary: "Get a token to develop with; there is none outside of a developer's machine",
-	}, func(_ context.Context, in *struct{ Body DevClaims }) (*Object[AccessToken], error) {
+	}, func(ctx context.Context, in *struct{ Body DevClaims }) (*Object[AccessToken], error) {
+		if !callOf(ctx).fromHere {
+			return nil, errNothingHere
+		}
 		signed, expires, err := issuer.Mint(auth.DevClaims{
 			Subject: in.Body.Subject, Email: in.Body.Email, Name: in.Body.Name, Role: in.Body.Role,
 		})

@@ -47,7 +47,7 @@ func (s *Server) addHealth() {
 	}
 }
 
-// readiness runs every check at once and answers 503 if one fails. The reasons go to the log. A server that is stopping
+// readiness runs every check at once and answers 503 if one fails that isn't optional. The reasons go to the log. A server that is stopping
 // is never ready.
 func (s *Server) readiness(ctx context.Context) *Object[Readiness] {
 	if s.stopping.Load() {
@@ -70,8 +70,10 @@ func (s *Server) readiness(ctx context.Context) *Object[Readiness] {
 	for i, check := range s.options.Checks {
 		out.Body.Checks[check.Name] = "ok"
 		if failures[i] != nil {
-			out.Status, out.Body.Status = http.StatusServiceUnavailable, "failing"
 			out.Body.Checks[check.Name] = "failing"
+			if !check.Optional {
+				out.Status, out.Body.Status = http.StatusServiceUnavailable, "failing"
+			}
 			s.log.Warn("not ready", zap.String("check", check.Name), zap.Error(failures[i]))
 		}
 	}

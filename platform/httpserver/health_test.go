@@ -37,6 +37,11 @@ func TestReadiness(t *testing.T) {
 		}
 	}
 
+	f = start(t, nil, func(o *Options) {
+		o.Checks = []Check{{Name: "redis", Run: func(context.Context) error { return down }, Optional: true}}
+	})
+	f.anyone.Do(t, "GET", "/health/ready").Want(200).WantJSON("", map[string]any{"status": "ok", "checks": map[string]any{"redis": "failing"}})
+
 	f = start(t, nil)
 	f.anyone.Do(t, "GET", "/health/ready").Want(200).WantJSON("", map[string]any{"status": "ok", "checks": map[string]any{}})
 }

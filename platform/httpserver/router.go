@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -135,8 +136,8 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 		route.Rate = RateDefault
 	}
 	route.Full = r.server.mounted(route)
-	if route.Guard == "" {
-		panic(fmt.Sprintf("httpserver: %s %s has no guard", route.Method, route.Full))
+	if !slices.Contains([]Guard{Public, User, Admin, Signature}, route.Guard) {
+		panic(fmt.Sprintf("httpserver: %s %s has no guard, or one that doesn't exist", route.Method, route.Full))
 	}
 	for field := range input.Fields() {
 		if field.Anonymous && !field.IsExported() {

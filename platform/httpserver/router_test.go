@@ -134,7 +134,8 @@ func TestMistakesInARouteStopTheStart(t *testing.T) {
 		ID string `path:"id"`
 	}
 	for name, register := range map[string]func(r *Router){
-		"no guard": func(r *Router) { Query(r, Route{Method: http.MethodGet, Path: "/a"}, nothing) },
+		"no guard":         func(r *Router) { Query(r, Route{Method: http.MethodGet, Path: "/a"}, nothing) },
+		"a misspelt guard": func(r *Router) { Query(r, Route{Method: http.MethodGet, Path: "/a", Guard: "Admin"}, nothing) },
 		"an embedded struct that huma passes over": func(r *Router) {
 			Query(r, Route{Method: http.MethodGet, Path: "/a/{id}", Guard: Public},
 				func(context.Context, *struct{ hidden }) (*Empty, error) { return nil, nil })

@@ -47,8 +47,9 @@ type Authenticator interface {
 
 // Check is one thing that must work for the process to be ready. It answers within two seconds.
 type Check struct {
-	Name string
-	Run  func(ctx context.Context) error
+	Name     string
+	Run      func(ctx context.Context) error
+	Optional bool // it is reported, but the process can serve without it
 }
 
 // Options are what a Server is made of.
@@ -120,7 +121,7 @@ func humaConfig(options Options) huma.Config {
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of your identity provider. While you develop: omnistack token --sub alice"},
 				},
 			},
 		},

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
@@ -44,11 +45,23 @@ func (s *Server) trace(c *gin.Context) {
 		started: time.Now(),
 		traceID: traceID(c.Request.Header.Get("Traceparent")),
 		route:   s.routes[routeKey{c.Request.Method, c.FullPath()}],
+
+		fromHere: loopback(c.Request.RemoteAddr) && loopback(c.Request.Host),
 	}
 	if c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead {
 		record.ifNoneMatch = strings.Join(c.Request.Header["If-None-Match"], ",")
 	}
 	c.Request = c.Request.WithContext(record)
+}
+
+// loopback tells whether a host, with or without a port, is this machine to itself. A client elsewhere has another
+// address, and a web page elsewhere that has its name lead here has another name.
+func loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return host == "localhost" || err == nil && address.Unmap().IsLoopback()
 }
 
 // traceID returns the trace id of a W3C traceparent header, or a new one when there is none. A later version of the
@@ -133,7 +146,8 @@ func (s *Server) logCall(c *gin.Context) {
 	if record.route != nil {
 		route = record.route.Full
 	}
-	fields := []zap.Field{
+	const most = 9 // with the two below
+	fields := append(make([]zap.Field, 0, most),
 		zap.String("method", c.Request.Method),
 		zap.String("route", route),
 		zap.Int("status", status),
@@ -141,7 +155,7 @@ func (s *Server) logCall(c *gin.Context) {
 		zap.Int("bytes", max(0, c.Writer.Size())),
 		zap.String("request_id", record.requestID),
 		zap.String("trace_id", record.traceID),
-	}
+	)
 	if record.principal.UserID != "" {
 		fields = append(fields, zap.String("user", record.principal.UserID))
 	}
@@ -242,7 +256,10 @@ func (s *Server) setDeadline(c *gin.Context) {
 
 func (s *Server) authenticate(c *gin.Context) {
 	record := callIn(c)
-	if record.route == nil || record.route.Guard == Public || record.route.Guard == Signature {
+	if c.FullPath() == "" { // nothing is here, as the end of the chain says
+		return
+	}
+	if record.route.Guard == Public || record.route.Guard == Signature {
 		return
 	}
 	principal, err := s.options.Auth.Authenticate(c.Request.Context(), c.Request.Header["Authorization"])

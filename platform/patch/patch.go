@@ -12,12 +12,6 @@ type Field[T any] struct {
 	value   *T
 }
 
-// Set returns a field that holds value.
-func Set[T any](value T) Field[T] { return Field[T]{present: true, value: &value} }
-
-// Null returns a field that clears what it names.
-func Null[T any]() Field[T] { return Field[T]{present: true} }
-
 // Present tells whether the client sent the field at all.
 func (f Field[T]) Present() bool { return f.present }
 

@@ -22,10 +22,10 @@ func NewLogger(options LogOptions, out io.Writer) *zap.Logger {
 
 	format := zap.NewProductionEncoderConfig()
 	format.TimeKey, format.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	format.EncodeDuration = zapcore.StringDurationEncoder
 	encoder := zapcore.NewJSONEncoder(format)
 	if options.Console {
 		format.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		format.EncodeDuration = zapcore.StringDurationEncoder // in JSON it is a number of seconds, which can be summed
 		format.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(format)
 	}

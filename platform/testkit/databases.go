@@ -51,7 +51,13 @@ func SQLite(t testing.TB) *database.DB {
 
 func open(t testing.TB, engine database.Engine) *database.DB {
 	t.Helper()
-	db, err := database.Open(t.Context(), DatabaseOptions(t, engine), zap.NewNop())
+	return OpenDatabase(t, DatabaseOptions(t, engine))
+}
+
+// OpenDatabase opens a database that exists, without a log, and closes it when the test ends.
+func OpenDatabase(t testing.TB, opts database.Options) *database.DB {
+	t.Helper()
+	db, err := database.Open(t.Context(), opts, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +104,23 @@ func Rows(t testing.TB, db *database.DB, table, where string, args ...any) int {
 	return int(rows)
 }
 
+// EmptyDatabaseOptions is DatabaseOptions for a database without a single table.
+func EmptyDatabaseOptions(t testing.TB, engine database.Engine) database.Options {
+	t.Helper()
+	if engine == database.SQLite {
+		return database.Options{Engine: engine, Target: filepath.Join(t.TempDir(), "empty.db")}
+	}
+	opts := DatabaseOptions(t, engine)
+	err := within(t.Context(), opts, func(db *database.DB) error {
+		_, err := db.SQL().ExecContext(t.Context(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opts
+}
+
 func copySQLite(t testing.TB) (string, error) {
 	template, err := sqliteTemplate()
 	if err != nil {
@@ -128,14 +151,21 @@ var sqliteTemplate = sync.OnceValues(func() ([]byte, error) {
 })
 
 func migrate(ctx context.Context, opts database.Options, then func(db *database.DB) error) error {
+	return within(ctx, opts, func(db *database.DB) error {
+		if _, err := schema.Up(ctx, db, zap.NewNop()); err != nil {
+			return err
+		}
+		return then(db)
+	})
+}
+
+// within opens the database for the function only.
+func within(ctx context.Context, opts database.Options, do func(db *database.DB) error) error {
 	db, err := database.Open(ctx, opts, zap.NewNop())
 	if err != nil {
 		return err
 	}
-	if _, err = schema.Up(ctx, db, zap.NewNop()); err == nil {
-		err = then(db)
-	}
-	return errors.Join(err, db.Close())
+	return errors.Join(do(db), db.Close())
 }
 
 func copyPostgres(t testing.TB) (string, error) {

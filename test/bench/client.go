@@ -24,8 +24,8 @@ type connection struct {
 	head, body []byte
 }
 
-// patience is how long a connection may take for all it does.
-const patience = 2 * time.Minute
+// patience is how long a server may take to answer.
+const patience = 30 * time.Second
 
 func dial(ctx context.Context, address string) (*connection, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -168,11 +168,10 @@ func load(ctx context.Context, address string, requests [][]byte, status, connec
 	for i, c := range asking {
 		go func() {
 			r := result{took: make([]time.Duration, 0, 1<<14)}
+			r.err = c.conn.SetDeadline(end.Add(patience))
 			next := i * len(requests) / connections
-			for at := time.Now(); at.Before(end) && ctx.Err() == nil; next++ {
-				if r.err = c.expect(requests[next%len(requests)], status); r.err != nil {
-					break
-				}
+			for at := time.Now(); r.err == nil && at.Before(end) && ctx.Err() == nil; next++ {
+				r.err = c.expect(requests[next%len(requests)], status)
 				now := time.Now()
 				r.took = append(r.took, now.Sub(at))
 				at = now

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
+	"slices"
 )
 
 // outcome is what the rounds of one endpoint saw.
@@ -98,40 +98,51 @@ func (b *bench) startProduct(ctx context.Context, database string) (*server, err
 	return start(ctx, b.folder, b.with(database), b.product, "serve")
 }
 
-// measureEndpoint warms both servers up, proves that they answer alike, and measures them in turns.
+// measureEndpoint proves that both servers answer alike, warms them up, and measures them in turns.
 func measureEndpoint(ctx context.Context, opts options, e endpoint, people []person, product, floor *server) (outcome, error) {
-	requests := e.requests(people)
 	seen := outcome{endpoint: e}
-	measure := func(s *server, length time.Duration) (sample, error) {
-		defer s.emptyLog()
-		return load(ctx, s.address, requests, e.status, opts.connections, length, s.cpu)
+	type contender struct {
+		*server
+		samples *[]sample
 	}
+	contenders := []contender{{product, &seen.product}}
 	if floor != nil {
 		if err := alike(ctx, e, product.address, floor.address, people); err != nil {
 			return outcome{}, err
 		}
-		if _, err := measure(floor, opts.length/4); err != nil {
-			return outcome{}, fmt.Errorf("the floor: %w", err)
-		}
+		contenders = append(contenders, contender{floor, &seen.floor})
 	}
-	if _, err := measure(product, opts.length/4); err != nil {
-		return outcome{}, err
-	}
-	for round := range opts.rounds {
-		got, err := measure(product, opts.length)
-		if err != nil {
-			return outcome{}, err
+
+	requests := e.requests(people)
+	for round := range opts.rounds + 1 {
+		length := opts.length
+		if round == 0 {
+			length /= 4 // it only warms up
 		}
-		seen.product = append(seen.product, got)
-		line := fmt.Sprintf("%-6s round %d of %d: %6.0f/s", e.name, round+1, opts.rounds, got.perSecond)
-		if floor != nil {
-			if got, err = measure(floor, opts.length); err != nil {
-				return outcome{}, fmt.Errorf("the floor: %w", err)
+		for _, c := range contenders {
+			got, err := load(ctx, c.address, requests, e.status, opts.connections, length, c.cpu)
+			if err != nil {
+				return outcome{}, err
 			}
-			seen.floor = append(seen.floor, got)
-			line += fmt.Sprintf(", floor %6.0f/s, ratio %.2f", got.perSecond, seen.product[round].perSecond/got.perSecond)
+			c.emptyLog()
+			if round > 0 {
+				*c.samples = append(*c.samples, got)
+			}
 		}
-		progress("%s", line)
+		if round > 0 {
+			progress("%s", seen.line(opts.rounds))
+		}
+		slices.Reverse(contenders) // so that neither always comes after the other
 	}
 	return seen, nil
+}
+
+// line tells of the last round.
+func (o outcome) line(rounds int) string {
+	last := len(o.product) - 1
+	line := fmt.Sprintf("%-6s round %d of %d: %6.0f/s", o.endpoint.name, last+1, rounds, o.product[last].perSecond)
+	if len(o.floor) > 0 {
+		line += fmt.Sprintf(", floor %6.0f/s", o.floor[last].perSecond)
+	}
+	return line
 }

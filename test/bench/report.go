@@ -22,7 +22,7 @@ func printHead(out io.Writer, opts options) {
 
 // The tables are 80 columns wide.
 const (
-	groupFormat = "%-6s %-36s %-16s %-10s %s\n"
+	groupFormat = "%-6s %-36s %-17s %-10s %s\n"
 	rowFormat   = "%-6s %6s %6s %5s %11s %4s %5s %5s %5s %4s %5s %4s %5s\n"
 )
 

@@ -37,7 +37,7 @@ func TestTheFloorAnswersLikeTheProduct(t *testing.T) {
 	tokens := []string{
 		token(auth.DevClaims{Subject: "alice"}),
 		token(auth.DevClaims{Subject: "bob"}),
-		token(auth.DevClaims{Subject: "carol", Email: "carol@example.com", Name: "Carol", Role: "admin"}),
+		token(auth.DevClaims{Subject: "carol", Email: "carol@example.com", Name: "Carol"}),
 	}
 	alice, bob, carol := app.As(tokens[0]), app.As(tokens[1]), app.As(tokens[2])
 

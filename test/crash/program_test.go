@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
@@ -84,12 +82,7 @@ func newSite(t *testing.T, options database.Options, settings ...string) *site {
 		"AUTH_PROVIDER=supabase", "SUPABASE_PROJECT_URL=" + issuer, "SUPABASE_JWT_SECRET=" + string(s.jwtKey),
 		"GORACE=atexit_sleep_ms=0", // else it sleeps for a second at its end, under the race detector
 	}, settings...)
-	db, err := database.Open(t.Context(), options, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() }) // what was read was checked
-	s.db = db
+	s.db = testkit.OpenDatabase(t, options)
 	return s
 }
 

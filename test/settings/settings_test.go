@@ -51,27 +51,33 @@ func TestEnvExampleStartsAsItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if report := changesNothing(t, text); len(report.Warnings) > 0 {
+		t.Errorf("warnings: %v", report.Warnings)
+	}
+}
+
+// changesNothing fails the test for each setting that a file .env of this text makes another than its default.
+func changesNothing(t *testing.T, text []byte) *config.Report {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, ".env"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	dataDir := "DATA_DIR=" + t.TempDir()
-	report, err := config.Load(config.Sources{Dir: dir, Environ: []string{dataDir}}, groups()...)
+	with, err := config.Load(config.Sources{Dir: dir, Environ: []string{dataDir}}, groups()...)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if len(report.Warnings) > 0 {
-		t.Errorf("warnings: %v", report.Warnings)
 	}
 	without, err := config.Load(config.Sources{Dir: t.TempDir(), Environ: []string{dataDir}}, groups()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, s := range report.Settings {
+	for i, s := range with.Settings {
 		if want := without.Settings[i]; s.Value != want.Value {
-			t.Errorf("%s is %q with the example and %q without it", s.Name, s.Value, want.Value)
+			t.Errorf("%s is %q with the file and %q without it", s.Name, s.Value, want.Value)
 		}
 	}
+	return with
 }
 
 func TestEnvExampleNamesEverySettingAndNothingElse(t *testing.T) {
@@ -105,30 +111,13 @@ func TestEnvExampleShowsDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := regexp.MustCompile(`(?m)^# ([A-Z][A-Z0-9_]*=.*)$`).FindAllSubmatch(text, -1)
-	dir := t.TempDir()
 	file := ""
 	for _, match := range shown {
 		if !strings.HasPrefix(string(match[1]), "DATA_DIR=") {
 			file += string(match[1]) + "\n"
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(file), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	dataDir := "DATA_DIR=" + t.TempDir()
-	with, err := config.Load(config.Sources{Dir: dir, Environ: []string{dataDir}}, groups()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	without, err := config.Load(config.Sources{Dir: t.TempDir(), Environ: []string{dataDir}}, groups()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, s := range with.Settings {
-		if want := without.Settings[i]; s.Value != want.Value {
-			t.Errorf("%s is shown as %q and defaults to %q", s.Name, s.Value, want.Value)
-		}
-	}
+	changesNothing(t, []byte(file))
 }
 
 // TestSpecNames holds the variables of the product specification, section 3. Deployments rely on them.

@@ -42,15 +42,12 @@ func (m *Module) Describe() module.Descriptor {
 		Summary: "Projects: what a user works on. The example to copy for a resource of your own.",
 		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
 		Ports:   []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has"}},
-		Models:  Models(),
+		Models:  store.Models(),
 		Tables:  []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
 		Eraser:  m.app,
 		Seeder:  seeder{m.app},
 	}
 }
-
-// Models returns the rows of the context, for the schema tooling.
-func Models() []any { return store.Models() }
 
 // seeder makes example projects.
 type seeder struct{ app *app.App }

@@ -54,5 +54,14 @@ func TestAccounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		refuses("erased")
+
+		// A role that only a token gave is gone with it, also when that token made the account.
+		kim := auth.Identity{Issuer: "issuer", Subject: "kim", Role: auth.RoleSuperadmin}
+		for _, want := range []auth.Role{auth.RoleSuperadmin, auth.RoleUser} {
+			if got, err := accounts.Resolve(t.Context(), kim); err != nil || got.Role != want {
+				t.Errorf("kim: got %+v, %v, want the role %s", got, err, want)
+			}
+			kim.Role = ""
+		}
 	})
 }

@@ -53,7 +53,7 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "users.Directory", Summary: "a user's name, address and state"},
 			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
 		},
-		Models: Models(),
+		Models: store.Models(),
 		Tables: []module.Table{
 			{Name: "users", Summary: "one row a person, tombstones too", Owner: "id"},
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
@@ -63,9 +63,6 @@ func (m *Module) Describe() module.Descriptor {
 		Seeder:   seeder{m.app, m.deps.Issuer},
 	}
 }
-
-// Models returns the rows of the context, for the schema tooling.
-func Models() []any { return store.Models() }
 
 // seeder makes example users, as if each had signed in once.
 type seeder struct {

@@ -139,6 +139,14 @@ func Transactional(t *testing.T, db *database.DB, write func(ctx context.Context
 	expect("joined", false)
 }
 
+// Commit runs fn in a transaction, which has to succeed.
+func Commit(t testing.TB, db *database.DB, fn func(ctx context.Context) error) {
+	t.Helper()
+	if err := db.WithinTx(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Concurrent calls the function from 16 goroutines, rounds times in each, and fails the test for the first error of each.
 func Concurrent(t *testing.T, rounds int, do func(writer int) error) {
 	t.Helper()

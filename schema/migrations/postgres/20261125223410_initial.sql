@@ -12,7 +12,7 @@ CREATE TABLE "projects" (
   PRIMARY KEY ("id")
 );
 -- Create index "projects_by_created" to table: "projects"
-CREATE INDEX "projects_by_created" ON "projects" ("owner_id", "created_at", "id") WHERE (deleted_at IS NULL);
+CREATE INDEX "projects_by_created" ON "projects" ("owner_id", "created_at", "id");
 -- Create index "projects_by_name" to table: "projects"
 CREATE INDEX "projects_by_name" ON "projects" ("owner_id", "name_folded", "id") WHERE (deleted_at IS NULL);
 -- Create "users" table

@@ -10,6 +10,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/page"
 )
@@ -28,18 +29,18 @@ func TestCreate(t *testing.T) {
 		if !reflect.DeepEqual(got, want) || !id.Valid(got.ID) || !reflect.DeepEqual(*f.store.project, want) {
 			t.Errorf("got %+v and stored %+v, want %+v", got, f.store.project, want)
 		}
-		f.expect(t, "insert in tx")
+		f.store.Expect(t, "insert in tx")
 	})
 	t.Run("a broken rule reaches nothing", func(t *testing.T) {
 		f := newFixture("")
 		if _, err := f.Create(t.Context(), alice, " ", nil); !errs.Is(err, errs.Invalid) {
 			t.Errorf("got %v, want it invalid", err)
 		}
-		f.expect(t)
+		f.store.Expect(t)
 	})
 	t.Run("the store fails", func(t *testing.T) {
 		f := newFixture("insert")
-		if got, err := f.Create(t.Context(), alice, "Artemis", nil); !errors.Is(err, errBoom) || got.ID != "" || f.tx.rolledBack != 1 {
+		if got, err := f.Create(t.Context(), alice, "Artemis", nil); !errors.Is(err, errstest.ErrBoom) || got.ID != "" || f.tx.RolledBack != 1 {
 			t.Errorf("got %+v and %v", got, err)
 		}
 	})
@@ -70,17 +71,17 @@ func TestUpdate(t *testing.T) {
 		is      func(err error) bool
 		calls   []string
 	}{
-		"whatever the version":      {owner: alice, change: artemis, want: changed, is: success, calls: saved},
-		"of the current version":    {owner: alice, version: 3, change: artemis, want: changed, is: success, calls: saved},
-		"of an older version":       {owner: alice, version: 2, change: artemis, is: kind(errs.Precondition), calls: looked},
-		"of a version to come":      {owner: alice, version: 4, change: artemis, is: kind(errs.Precondition), calls: looked},
-		"that changes nothing":      {owner: alice, version: 3, want: apollo(), is: success, calls: looked},
-		"to what it is":             {owner: alice, change: domain.Change{Name: new("Apollo")}, want: apollo(), is: success, calls: looked},
-		"that breaks a rule":        {owner: alice, change: domain.Change{Name: new("")}, is: kind(errs.Invalid), calls: looked},
-		"an old version and a rule": {owner: alice, version: 2, change: domain.Change{Name: new("")}, is: kind(errs.Precondition), calls: looked},
-		"of another's":              {owner: bob, version: 3, change: artemis, is: kind(errs.NotFound), calls: looked},
-		"the look-up fails":         {owner: alice, change: artemis, failing: "lock", is: boom, calls: looked},
-		"the save fails":            {owner: alice, change: artemis, failing: "save", is: boom, calls: saved},
+		"whatever the version":      {owner: alice, change: artemis, want: changed, is: errstest.Success, calls: saved},
+		"of the current version":    {owner: alice, version: 3, change: artemis, want: changed, is: errstest.Success, calls: saved},
+		"of an older version":       {owner: alice, version: 2, change: artemis, is: errstest.Kind(errs.Precondition), calls: looked},
+		"of a version to come":      {owner: alice, version: 4, change: artemis, is: errstest.Kind(errs.Precondition), calls: looked},
+		"that changes nothing":      {owner: alice, version: 3, want: apollo(), is: errstest.Success, calls: looked},
+		"to what it is":             {owner: alice, change: domain.Change{Name: new("Apollo")}, want: apollo(), is: errstest.Success, calls: looked},
+		"that breaks a rule":        {owner: alice, change: domain.Change{Name: new("")}, is: errstest.Kind(errs.Invalid), calls: looked},
+		"an old version and a rule": {owner: alice, version: 2, change: domain.Change{Name: new("")}, is: errstest.Kind(errs.Precondition), calls: looked},
+		"of another's":              {owner: bob, version: 3, change: artemis, is: errstest.Kind(errs.NotFound), calls: looked},
+		"the look-up fails":         {owner: alice, change: artemis, failing: "lock", is: errstest.Boom, calls: looked},
+		"the save fails":            {owner: alice, change: artemis, failing: "save", is: errstest.Boom, calls: saved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(test.failing)
@@ -88,10 +89,8 @@ func TestUpdate(t *testing.T) {
 			if !test.is(err) || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v and %v, want %+v", got, err, test.want)
 			}
-			f.expect(t, test.calls...)
-			if (err == nil) != (f.tx.committed == 1) || (err != nil) != (f.tx.rolledBack == 1) {
-				t.Errorf("%d transactions were committed and %d rolled back", f.tx.committed, f.tx.rolledBack)
-			}
+			f.store.Expect(t, test.calls...)
+			f.tx.ExpectOne(t, err)
 		})
 	}
 }
@@ -106,19 +105,19 @@ func TestDelete(t *testing.T) {
 		is      func(err error) bool
 		calls   []string
 	}{
-		"whatever the version":   {owner: alice, is: success, calls: deleted},
-		"of the current version": {owner: alice, version: 3, is: success, calls: deleted},
-		"of an older version":    {owner: alice, version: 2, is: kind(errs.Precondition), calls: looked},
-		"of another's":           {owner: bob, is: kind(errs.NotFound), calls: looked},
-		"the look-up fails":      {owner: alice, failing: "lock", is: boom, calls: looked},
-		"the deletion fails":     {owner: alice, failing: "delete", is: boom, calls: deleted},
+		"whatever the version":   {owner: alice, is: errstest.Success, calls: deleted},
+		"of the current version": {owner: alice, version: 3, is: errstest.Success, calls: deleted},
+		"of an older version":    {owner: alice, version: 2, is: errstest.Kind(errs.Precondition), calls: looked},
+		"of another's":           {owner: bob, is: errstest.Kind(errs.NotFound), calls: looked},
+		"the look-up fails":      {owner: alice, failing: "lock", is: errstest.Boom, calls: looked},
+		"the deletion fails":     {owner: alice, failing: "delete", is: errstest.Boom, calls: deleted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(test.failing)
 			if err := f.Delete(t.Context(), test.owner, "apollo", test.version); !test.is(err) {
 				t.Errorf("got %v", err)
 			}
-			f.expect(t, test.calls...)
+			f.store.Expect(t, test.calls...)
 		})
 	}
 }
@@ -131,7 +130,7 @@ func TestCountAndErase(t *testing.T) {
 	if err := f.Erase(t.Context(), alice); err != nil {
 		t.Error(err)
 	}
-	f.expect(t, "count", "erase in tx")
+	f.store.Expect(t, "count", "erase in tx")
 }
 
 // A list asks the store for one item more than wanted, which shows whether there is a next page.
@@ -165,7 +164,7 @@ func TestListCutsPages(t *testing.T) {
 			if want := (app.Listing{Sort: app.ByName, Skip: test.skip, Limit: test.limit + 1}); f.store.listing != want {
 				t.Errorf("the store was asked for %+v, want %+v", f.store.listing, want)
 			}
-			f.expect(t, "list")
+			f.store.Expect(t, "list")
 		})
 	}
 }
@@ -202,7 +201,7 @@ func TestListRefusesForeignCursors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.store.calls = nil
+	f.store.Calls = nil
 	for name, test := range map[string]struct {
 		owner  id.Scope
 		search string
@@ -222,12 +221,12 @@ func TestListRefusesForeignCursors(t *testing.T) {
 			t.Errorf("a cursor %s: got %v, want it refused", name, err)
 		}
 	}
-	f.expect(t)
+	f.store.Expect(t)
 }
 
 func TestListPassesErrorsOn(t *testing.T) {
 	f := newFixture("list")
-	if _, err := f.List(t.Context(), alice, "", app.ByName, page.Request{Limit: 3}); !errors.Is(err, errBoom) {
+	if _, err := f.List(t.Context(), alice, "", app.ByName, page.Request{Limit: 3}); !errors.Is(err, errstest.ErrBoom) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -242,12 +241,4 @@ func projects(count int) []domain.Project {
 		}
 	}
 	return all
-}
-
-func success(err error) bool { return err == nil }
-
-func boom(err error) bool { return errors.Is(err, errBoom) }
-
-func kind(want errs.Kind) func(err error) bool {
-	return func(err error) bool { return errs.Is(err, want) }
 }

@@ -3,14 +3,13 @@ package app_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/database/txtest"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -22,57 +21,29 @@ var (
 	bob   = id.Of("bob")
 	birth = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	now   = birth.Add(time.Hour)
-
-	errBoom = errors.New("boom")
 )
-
-// fakeTx is an app.Transactor that keeps count. Its transactions are marked in the context.
-type fakeTx struct{ committed, rolledBack int }
-
-type insideTx struct{}
-
-func (f *fakeTx) WithinTx(ctx context.Context, fn func(ctx context.Context) error) error {
-	if err := fn(context.WithValue(ctx, insideTx{}, true)); err != nil {
-		f.rolledBack++
-		return err
-	}
-	f.committed++
-	return nil
-}
 
 // fakeStore is an app.Store of one project at most. It says what it was told to do, and fails where told to.
 type fakeStore struct {
+	txtest.Recorder
 	project *domain.Project
 	page    []domain.Project // what List finds
 	listing app.Listing      // what List was asked for
-	calls   []string
-	failing string // the method that fails with errBoom
 }
 
 var _ app.Store = (*fakeStore)(nil)
 
-func (f *fakeStore) call(ctx context.Context, name string) error {
-	if ctx.Value(insideTx{}) != nil {
-		name += " in tx"
-	}
-	f.calls = append(f.calls, name)
-	if method, _, _ := strings.Cut(name, " "); method == f.failing {
-		return errBoom
-	}
-	return nil
-}
-
 func (f *fakeStore) Insert(ctx context.Context, project domain.Project) error {
 	f.project = &project
-	return f.call(ctx, "insert")
+	return f.Call(ctx, "insert")
 }
 
 func (f *fakeStore) Find(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
-	return f.find(owner, projectID, f.call(ctx, "find"))
+	return f.find(owner, projectID, f.Call(ctx, "find"))
 }
 
 func (f *fakeStore) Lock(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
-	return f.find(owner, projectID, f.call(ctx, "lock"))
+	return f.find(owner, projectID, f.Call(ctx, "lock"))
 }
 
 func (f *fakeStore) find(owner id.Scope, projectID string, err error) (domain.Project, error) {
@@ -87,35 +58,35 @@ func (f *fakeStore) find(owner id.Scope, projectID string, err error) (domain.Pr
 
 func (f *fakeStore) Save(ctx context.Context, project domain.Project) error {
 	f.project = &project
-	return f.call(ctx, "save")
+	return f.Call(ctx, "save")
 }
 
 func (f *fakeStore) Delete(ctx context.Context, _ domain.Project, at time.Time) error {
 	if at != now {
 		return errors.New("not the clock's time")
 	}
-	return f.call(ctx, "delete")
+	return f.Call(ctx, "delete")
 }
 
 func (f *fakeStore) List(ctx context.Context, _ id.Scope, listing app.Listing) ([]domain.Project, int64, error) {
 	f.listing = listing
-	if err := f.call(ctx, "list"); err != nil {
+	if err := f.Call(ctx, "list"); err != nil {
 		return nil, 0, err
 	}
 	return f.page[:min(len(f.page), listing.Limit)], int64(len(f.page)), nil
 }
 
 func (f *fakeStore) Count(ctx context.Context, _ id.Scope) (int64, error) {
-	return 7, f.call(ctx, "count")
+	return 7, f.Call(ctx, "count")
 }
 
-func (f *fakeStore) Erase(ctx context.Context, _ id.Scope) error { return f.call(ctx, "erase") }
+func (f *fakeStore) Erase(ctx context.Context, _ id.Scope) error { return f.Call(ctx, "erase") }
 
 // fixture is the use cases over fakes.
 type fixture struct {
 	*app.App
 	store   *fakeStore
-	tx      *fakeTx
+	tx      *txtest.Transactor
 	cursors page.Cursors
 }
 
@@ -123,20 +94,12 @@ type fixture struct {
 func newFixture(failing string) fixture {
 	project := apollo()
 	f := fixture{
-		store:   &fakeStore{project: &project, failing: failing},
-		tx:      &fakeTx{},
+		store:   &fakeStore{project: &project, Recorder: txtest.Recorder{Failing: failing}},
+		tx:      &txtest.Transactor{},
 		cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")),
 	}
 	f.App = app.New(f.store, f.tx, f.cursors, clock.NewManual(now))
 	return f
-}
-
-// expect fails the test unless these calls reached the store.
-func (f fixture) expect(t *testing.T, calls ...string) {
-	t.Helper()
-	if !slices.Equal(f.store.calls, calls) {
-		t.Errorf("the store was called for %q, want %q", f.store.calls, calls)
-	}
 }
 
 func apollo() domain.Project {

@@ -74,7 +74,7 @@ func (p *Project) Apply(change Change, now time.Time) (changed bool, err error) 
 
 func checkName(name string) []errs.Field {
 	switch {
-	case strings.TrimSpace(name) == "":
+	case !strings.ContainsFunc(name, visible):
 		return []errs.Field{{Name: "name", Message: "must not be blank"}}
 	case utf8.RuneCountInString(name) > MaxName:
 		return []errs.Field{{Name: "name", Message: "must have at most 100 characters"}}
@@ -83,6 +83,9 @@ func checkName(name string) []errs.Field {
 	}
 	return nil
 }
+
+// visible tells whether a character leaves ink: spaces, and marks such as a direction or a zero width, don't.
+func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 
 func checkDescription(description *string) []errs.Field {
 	if description != nil && utf8.RuneCountInString(*description) > MaxDescription {

@@ -26,6 +26,7 @@ func TestNewKeepsTheRules(t *testing.T) {
 		"hundred characters":      {strings.Repeat("é", 100), nil, nil},
 		"emoji and right-to-left": {"🚀 مشروع", new("שלום"), nil},
 		"blank":                   {" \t ", nil, []string{"name"}},
+		"invisible":               {"\u200b\u202e", nil, []string{"name"}},
 		"empty":                   {"", nil, []string{"name"}},
 		"too long":                {strings.Repeat("é", 101), nil, []string{"name"}},
 		"line break":              {"a\nb", nil, []string{"name"}},

@@ -9,6 +9,7 @@ import (
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -20,10 +21,10 @@ func TestSignInOfAKnownUser(t *testing.T) {
 		failing string
 		is      func(err error) bool
 	}{
-		"active":            {user: person("sam"), is: success},
-		"suspended":         {user: suspended, is: kind(errs.Forbidden)},
-		"deleted":           {user: deleted, is: kind(errs.Forbidden)},
-		"the look-up fails": {user: person("sam"), failing: "identify", is: boom},
+		"active":            {user: person("sam"), is: errstest.Success},
+		"suspended":         {user: suspended, is: errstest.Kind(errs.Forbidden)},
+		"deleted":           {user: deleted, is: errstest.Kind(errs.Forbidden)},
+		"the look-up fails": {user: person("sam"), failing: "identify", is: errstest.Boom},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(test.failing, test.user)
@@ -31,7 +32,7 @@ func TestSignInOfAKnownUser(t *testing.T) {
 			if !test.is(err) || err == nil && !reflect.DeepEqual(got, test.user) {
 				t.Errorf("got %+v and %v", got, err)
 			}
-			f.expect(t, "identify") // the hot path: one look-up, no transaction
+			f.store.Expect(t, "identify") // the hot path: one look-up, no transaction
 		})
 	}
 }
@@ -39,15 +40,15 @@ func TestSignInOfAKnownUser(t *testing.T) {
 func TestSignInOfANewUser(t *testing.T) {
 	t.Run("the subject becomes the id", func(t *testing.T) {
 		f := newFixture("")
-		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam, Email: "sam@example.com", Role: domain.RoleAdmin})
-		want := domain.Register("sam", domain.Claims{Email: "sam@example.com", Role: domain.RoleAdmin}, now)
+		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam, Email: "sam@example.com"})
+		want := domain.Register("sam", domain.Claims{Email: "sam@example.com"}, now)
 		if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f.store.users["sam"], want) {
 			t.Errorf("got %+v and %v, want %+v", got, err, want)
 		}
-		if f.store.identities[sam] != "sam" || f.tx.committed != 1 {
+		if f.store.identities[sam] != "sam" || f.tx.Committed != 1 {
 			t.Errorf("the identity stands for %q", f.store.identities[sam])
 		}
-		f.expect(t, "identify", "claim in tx", "insert in tx", "link in tx")
+		f.store.Expect(t, "identify", "claim in tx", "insert in tx", "link in tx")
 	})
 	t.Run("whose subject is somebody's id gets another", func(t *testing.T) {
 		f := newFixture("")
@@ -59,7 +60,7 @@ func TestSignInOfANewUser(t *testing.T) {
 		if !reflect.DeepEqual(f.store.users["sam"], person("sam")) {
 			t.Errorf("somebody is now %+v", f.store.users["sam"])
 		}
-		f.expect(t, "identify", "claim in tx", "insert in tx", "insert in tx", "link in tx")
+		f.store.Expect(t, "identify", "claim in tx", "insert in tx", "insert in tx", "link in tx")
 	})
 	t.Run("who is being made at the same time", func(t *testing.T) {
 		suspended := person("sam")
@@ -71,14 +72,14 @@ func TestSignInOfANewUser(t *testing.T) {
 			if made.Active != (err == nil) || !made.Active && !errs.Is(err, errs.Forbidden) || err == nil && got.Version != made.Version {
 				t.Errorf("got %+v and %v", got, err)
 			}
-			f.expect(t, "identify", "claim in tx", "identify in tx")
+			f.store.Expect(t, "identify", "claim in tx", "identify in tx")
 		}
 	})
 	for _, failing := range []string{"claim", "insert", "link"} {
 		t.Run("the "+failing+" fails", func(t *testing.T) {
 			f := newFixture(failing)
-			if _, err := f.SignIn(t.Context(), domain.Claims{Identity: sam}); !errors.Is(err, errBoom) || f.tx.rolledBack != 1 {
-				t.Errorf("got %v, and %d transactions were rolled back", err, f.tx.rolledBack)
+			if _, err := f.SignIn(t.Context(), domain.Claims{Identity: sam}); !errors.Is(err, errstest.ErrBoom) || f.tx.RolledBack != 1 {
+				t.Errorf("got %v, and %d transactions were rolled back", err, f.tx.RolledBack)
 			}
 		})
 	}
@@ -123,14 +124,14 @@ func TestUpdate(t *testing.T) {
 		is      func(err error) bool
 		calls   []string
 	}{
-		"whatever the version":   {userID: "sam", profile: rename, want: changed, is: success, calls: saved},
-		"of the current version": {userID: "sam", version: 3, profile: rename, want: changed, is: success, calls: saved},
-		"of an older version":    {userID: "sam", version: 2, profile: rename, is: kind(errs.Precondition), calls: looked},
-		"that changes nothing":   {userID: "sam", version: 3, want: person("sam"), is: success, calls: looked},
-		"that breaks a rule":     {userID: "sam", profile: domain.Profile{SetFullName: true, FullName: new("")}, is: kind(errs.Invalid), calls: looked},
-		"of nobody":              {userID: "nobody", profile: rename, is: kind(errs.NotFound), calls: looked},
-		"the look-up fails":      {userID: "sam", profile: rename, failing: "lock", is: boom, calls: looked},
-		"the save fails":         {userID: "sam", profile: rename, failing: "save", is: boom, calls: saved},
+		"whatever the version":   {userID: "sam", profile: rename, want: changed, is: errstest.Success, calls: saved},
+		"of the current version": {userID: "sam", version: 3, profile: rename, want: changed, is: errstest.Success, calls: saved},
+		"of an older version":    {userID: "sam", version: 2, profile: rename, is: errstest.Kind(errs.Precondition), calls: looked},
+		"that changes nothing":   {userID: "sam", version: 3, want: person("sam"), is: errstest.Success, calls: looked},
+		"that breaks a rule":     {userID: "sam", profile: domain.Profile{SetFullName: true, FullName: new("")}, is: errstest.Kind(errs.Invalid), calls: looked},
+		"of nobody":              {userID: "nobody", profile: rename, is: errstest.Kind(errs.NotFound), calls: looked},
+		"the look-up fails":      {userID: "sam", profile: rename, failing: "lock", is: errstest.Boom, calls: looked},
+		"the save fails":         {userID: "sam", profile: rename, failing: "save", is: errstest.Boom, calls: saved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(test.failing, person("sam"))
@@ -138,10 +139,8 @@ func TestUpdate(t *testing.T) {
 			if !test.is(err) || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v and %v, want %+v", got, err, test.want)
 			}
-			f.expect(t, test.calls...)
-			if (err == nil) != (f.tx.committed == 1) || (err != nil) != (f.tx.rolledBack == 1) {
-				t.Errorf("%d transactions were committed and %d rolled back", f.tx.committed, f.tx.rolledBack)
-			}
+			f.store.Expect(t, test.calls...)
+			f.tx.ExpectOne(t, err)
 		})
 	}
 }
@@ -151,24 +150,16 @@ func TestErase(t *testing.T) {
 	if err := f.Erase(t.Context(), id.Of("sam")); err != nil {
 		t.Error(err)
 	}
-	f.expect(t, "erase in tx")
-	if !slices.Equal(f.tx.forgotten, []string{"sam"}) {
-		t.Errorf("the memory of %v was cleared after the commit", f.tx.forgotten)
+	f.store.Expect(t, "erase in tx")
+	if !slices.Equal(f.principals.forgotten, []string{"sam"}) {
+		t.Errorf("the memory of %v was cleared after the commit", f.principals.forgotten)
 	}
 
 	f = newFixture("erase", person("sam"))
-	if err := f.Erase(t.Context(), id.Of("sam")); !errors.Is(err, errBoom) {
+	if err := f.Erase(t.Context(), id.Of("sam")); !errors.Is(err, errstest.ErrBoom) {
 		t.Errorf("got %v", err)
 	}
-	if len(f.tx.forgotten) != 0 {
-		t.Errorf("the memory of %v was cleared, though nothing was committed", f.tx.forgotten)
+	if len(f.principals.forgotten) != 0 {
+		t.Errorf("the memory of %v was cleared, though nothing was committed", f.principals.forgotten)
 	}
-}
-
-func success(err error) bool { return err == nil }
-
-func boom(err error) bool { return errors.Is(err, errBoom) }
-
-func kind(want errs.Kind) func(err error) bool {
-	return func(err error) bool { return errs.Is(err, want) }
 }

@@ -58,11 +58,11 @@ type Claims struct {
 	EmailVerified bool
 	FullName      string
 	AvatarURL     string
-	Role          Role // empty when it says none
 }
 
 // Register returns the user that a first sign-in makes. What the issuer says of name and picture is taken over where
-// it fits our rules and left out where it doesn't: a bad claim must not lock anybody out.
+// it fits our rules and left out where it doesn't: a bad claim must not lock anybody out. A role that it names counts for
+// the requests of that token, and isn't kept: who loses it there has lost it here.
 func Register(userID string, claims Claims, now time.Time) User {
 	user := User{
 		ID: userID, EmailVerified: claims.EmailVerified, Role: RoleUser, Active: true, LastLoginAt: &now,
@@ -70,9 +70,6 @@ func Register(userID string, claims Claims, now time.Time) User {
 	}
 	if claims.Email != "" {
 		user.Email = &claims.Email
-	}
-	if claims.Role != "" {
-		user.Role = claims.Role
 	}
 	if claims.FullName != "" && len(checkFullName(&claims.FullName)) == 0 {
 		user.FullName = &claims.FullName

@@ -29,8 +29,8 @@ func TestRegister(t *testing.T) {
 			domain.User{Role: domain.RoleUser},
 		},
 		"everything": {
-			domain.Claims{Identity: sam, Email: "sam@example.com", EmailVerified: true, FullName: "Sam 🚀", AvatarURL: "https://example.com/sam.png", Role: domain.RoleAdmin},
-			domain.User{Email: new("sam@example.com"), EmailVerified: true, FullName: new("Sam 🚀"), AvatarURL: new("https://example.com/sam.png"), Role: domain.RoleAdmin},
+			domain.Claims{Identity: sam, Email: "sam@example.com", EmailVerified: true, FullName: "Sam 🚀", AvatarURL: "https://example.com/sam.png"},
+			domain.User{Email: new("sam@example.com"), EmailVerified: true, FullName: new("Sam 🚀"), AvatarURL: new("https://example.com/sam.png"), Role: domain.RoleUser},
 		},
 		"an address that isn't verified": {
 			domain.Claims{Identity: sam, Email: "sam@example.com"},

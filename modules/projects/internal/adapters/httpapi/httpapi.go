@@ -75,7 +75,7 @@ type OneInput struct {
 type listInput struct {
 	httpserver.Paging
 	Search string   `query:"q" maxLength:"100" doc:"Only projects whose name holds this text, in any case"`
-	Sort   app.Sort `query:"sort" enum:"-created_at,created_at,name,-name" default:"-created_at"`
+	Sort   app.Sort `query:"sort" enum:"-created_at,created_at,name,-name" default:"-created_at" doc:"A minus turns the order round"`
 }
 
 func (a *API) list(ctx context.Context, in *listInput) (*httpserver.List[Project], error) {
@@ -101,7 +101,7 @@ func (a *API) get(ctx context.Context, in *OneInput) (*httpserver.Object[Project
 // NewProject is what a project is made of.
 type NewProject struct {
 	Name        string  `json:"name" minLength:"1" maxLength:"100"`
-	Description *string `json:"description,omitempty" maxLength:"2000"`
+	Description *string `json:"description,omitempty" nullable:"true" maxLength:"2000"`
 }
 
 type createInput struct{ Body NewProject }

@@ -17,9 +17,10 @@ import (
 	"github.com/omnistack/omnistack/platform/page"
 )
 
-// row is the table projects. Both indexes hold living rows only: they serve the two orders of a list, and the count.
+// row is the table projects. Its indexes serve the two orders of a list, and the count; the first one holds deleted rows
+// too, for erasing an owner.
 type row struct {
-	ID          database.Key `gorm:"primaryKey;index:projects_by_created,priority:3,where:deleted_at IS NULL;index:projects_by_name,priority:3,where:deleted_at IS NULL"`
+	ID          database.Key `gorm:"primaryKey;index:projects_by_created,priority:3;index:projects_by_name,priority:3,where:deleted_at IS NULL"`
 	OwnerID     database.Key `gorm:"not null;index:projects_by_created,priority:1;index:projects_by_name,priority:1"`
 	Name        string       `gorm:"type:text;not null"`
 	NameFolded  database.Key `gorm:"not null;index:projects_by_name,priority:2"`

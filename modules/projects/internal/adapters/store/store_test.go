@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
@@ -50,24 +48,10 @@ type suite struct {
 	*store.Store
 }
 
-// tx runs fn in a transaction.
-func (s suite) tx(t testing.TB, fn func(ctx context.Context) error) error {
-	t.Helper()
-	return s.db.WithinTx(t.Context(), fn)
-}
-
-// must runs fn in a transaction that has to succeed.
-func (s suite) must(t testing.TB, fn func(ctx context.Context) error) {
-	t.Helper()
-	if err := s.tx(t, fn); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // add stores the projects.
 func (s suite) add(t testing.TB, projects ...domain.Project) {
 	t.Helper()
-	s.must(t, func(ctx context.Context) error {
+	storetest.Commit(t, s.db, func(ctx context.Context) error {
 		for _, project := range projects {
 			if err := s.Insert(ctx, project); err != nil {
 				return err
@@ -137,7 +121,7 @@ func TestProjectsComeBackAsTheyWere(t *testing.T) {
 
 			changed := randomProject(r, project.Owner)
 			changed.ID, changed.CreatedAt, changed.Version = project.ID, project.CreatedAt, project.Version+1
-			s.must(t, func(ctx context.Context) error { return s.Save(ctx, changed) })
+			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Save(ctx, changed) })
 			if found, err := s.Find(t.Context(), project.Owner, project.ID); err != nil || !reflect.DeepEqual(found, changed) {
 				t.Fatalf("saved %+v\nfound %+v, %v", changed, found, err)
 			}
@@ -177,7 +161,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 func TestReadsInATransactionSeeItsWrites(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		s.add(t, plain(alice, "p1"))
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			changed := plain(alice, "p1")
 			changed.Name, changed.Version = "changed", 2
 			if err := errors.Join(s.Insert(ctx, plain(alice, "p2")), s.Save(ctx, changed)); err != nil {
@@ -203,7 +187,7 @@ func TestLockedWritersLoseNothing(t *testing.T) {
 		s.add(t, plain(alice, "p1"))
 		const rounds = 10
 		storetest.Concurrent(t, rounds, func(writer int) error {
-			return s.tx(t, func(ctx context.Context) error {
+			return s.db.WithinTx(t.Context(), func(ctx context.Context) error {
 				project, err := s.Lock(ctx, alice, "p1")
 				if err != nil {
 					return err
@@ -230,7 +214,7 @@ func TestWritersOfAnOldVersionAreRefused(t *testing.T) {
 				return err
 			}
 			project.Version++
-			err = s.tx(t, func(ctx context.Context) error { return s.Save(ctx, project) })
+			err = s.db.WithinTx(t.Context(), func(ctx context.Context) error { return s.Save(ctx, project) })
 			switch {
 			case err == nil:
 				accepted.Add(1)
@@ -251,7 +235,7 @@ func TestWritersOfAnOldVersionAreRefused(t *testing.T) {
 			"save":   func(ctx context.Context) error { return s.Save(ctx, old) },
 			"delete": func(ctx context.Context) error { return s.Delete(ctx, old, later) },
 		} {
-			if err := s.tx(t, write); !errs.Is(err, errs.Precondition) {
+			if err := s.db.WithinTx(t.Context(), write); !errs.Is(err, errs.Precondition) {
 				t.Errorf("%s of version 1: got %v, want it refused", name, err)
 			}
 		}
@@ -262,15 +246,15 @@ func TestADeletedProjectIsGone(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		s.add(t, plain(alice, "kept"), plain(alice, "gone"))
 		gone := func(ctx context.Context) error { return s.deleteAt(ctx, alice, "gone") }
-		s.must(t, gone)
+		storetest.Commit(t, s.db, gone)
 
 		if _, err := s.Find(t.Context(), alice, "gone"); !errs.Is(err, errs.NotFound) {
 			t.Errorf("find: got %v, want it not found", err)
 		}
-		if err := s.tx(t, gone); !errs.Is(err, errs.NotFound) {
+		if err := s.db.WithinTx(t.Context(), gone); !errs.Is(err, errs.NotFound) {
 			t.Errorf("a second deletion: got %v, want it not found", err)
 		}
-		if err := s.tx(t, func(ctx context.Context) error {
+		if err := s.db.WithinTx(t.Context(), func(ctx context.Context) error {
 			return s.Save(ctx, domain.Project{ID: "gone", Owner: alice, Version: 3})
 		}); err == nil {
 			t.Error("a deleted project can be saved")
@@ -309,12 +293,12 @@ func TestNobodySeesAnothersProjects(t *testing.T) {
 		for _, nosy := range []id.Scope{bob, id.Of(""), id.Of("ALICE"), id.Of("alice "), id.Of("%"), id.Of("' OR '1'='1")} {
 			_, err := s.Find(t.Context(), nosy, "hers")
 			notFound("find", err)
-			notFound("lock", s.tx(t, func(ctx context.Context) error { _, err := s.Lock(ctx, nosy, "hers"); return err }))
+			notFound("lock", s.db.WithinTx(t.Context(), func(ctx context.Context) error { _, err := s.Lock(ctx, nosy, "hers"); return err }))
 		}
-		if err := s.tx(t, func(ctx context.Context) error { return s.Save(ctx, stolen) }); err == nil {
+		if err := s.db.WithinTx(t.Context(), func(ctx context.Context) error { return s.Save(ctx, stolen) }); err == nil {
 			t.Error("bob saved what is alice's")
 		}
-		if err := s.tx(t, func(ctx context.Context) error { return s.Delete(ctx, plain(bob, "hers"), later) }); err == nil {
+		if err := s.db.WithinTx(t.Context(), func(ctx context.Context) error { return s.Delete(ctx, plain(bob, "hers"), later) }); err == nil {
 			t.Error("bob deleted what is alice's")
 		}
 		for _, sort := range sorts {
@@ -332,7 +316,7 @@ func TestNobodySeesAnothersProjects(t *testing.T) {
 		if count, err := s.Count(t.Context(), bob); err != nil || count != 1 {
 			t.Errorf("bob has %d projects, %v", count, err)
 		}
-		s.must(t, func(ctx context.Context) error { return s.Erase(ctx, bob) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, bob) })
 		if found, err := s.Find(t.Context(), alice, "hers"); err != nil || !reflect.DeepEqual(found, plain(alice, "hers")) {
 			t.Errorf("alice's project is now %+v, %v", found, err)
 		}
@@ -342,11 +326,11 @@ func TestNobodySeesAnothersProjects(t *testing.T) {
 func TestEraseRemovesAllOfOneOwner(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		s.add(t, plain(alice, "1"), plain(alice, "2"), plain(alice, "deleted"), plain(bob, "3"), plain(bob, "his deleted"))
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			return errors.Join(s.deleteAt(ctx, alice, "deleted"), s.deleteAt(ctx, bob, "his deleted"))
 		})
 		for range 2 { // doing it twice is the same as doing it once
-			s.must(t, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
 			if got := testkit.Rows(t, s.db, "projects", "owner_id = ?", "alice"); got != 0 {
 				t.Errorf("%d rows of alice's are left", got)
 			}
@@ -488,7 +472,7 @@ func TestCursorsWalkThroughAChangingList(t *testing.T) {
 				if pages%2 == 0 {
 					leaving = append(leaving, got.Items[len(got.Items)-1])
 				}
-				s.must(t, func(ctx context.Context) error {
+				storetest.Commit(t, s.db, func(ctx context.Context) error {
 					for _, project := range leaving {
 						delete(stays, project.ID)
 						if err := s.deleteAt(ctx, owner, project.ID); err != nil && !errs.Is(err, errs.NotFound) {
@@ -517,7 +501,7 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 	t.Parallel()
 	opts := testkit.DatabaseOptions(t, database.Postgres)
 	opts.Pooled = true
-	db := openDatabase(t, opts)
+	db := testkit.OpenDatabase(t, opts)
 	s := suite{db, store.New(db)}
 	r := storetest.Random(t)
 	for range 20 {
@@ -533,22 +517,12 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 		}
 		changed := project
 		changed.Description, changed.Version = storetest.Optional(r, 100), project.Version+1
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			return errors.Join(s.Save(ctx, changed), s.deleteAt(ctx, alice, project.ID))
 		})
 	}
-	s.must(t, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+	storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
 	if got := testkit.Rows(t, db, "projects", ""); got != 0 {
 		t.Errorf("%d rows are left", got)
 	}
-}
-
-func openDatabase(t *testing.T, opts database.Options) *database.DB {
-	t.Helper()
-	db, err := database.Open(t.Context(), opts, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db
 }

@@ -26,7 +26,6 @@ func (a Accounts) Resolve(ctx context.Context, who auth.Identity) (auth.Principa
 		EmailVerified: who.EmailVerified,
 		FullName:      who.Name,
 		AvatarURL:     who.AvatarURL,
-		Role:          domain.Role(who.Role),
 	})
 	if err != nil {
 		return auth.Principal{}, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/patch"
 )
@@ -31,22 +32,23 @@ func Register(r *httpserver.Router, app *app.App) {
 
 // User is a user as that user sees it.
 type User struct {
-	ID                 string      `json:"id"`
-	Email              *string     `json:"email" doc:"null when the identity provider told none"`
-	FullName           *string     `json:"full_name"`
-	AvatarURL          *string     `json:"avatar_url"`
-	Role               domain.Role `json:"role" enum:"user,admin,superadmin"`
-	IsActive           bool        `json:"is_active"`
-	SubscriptionStatus *string     `json:"subscription_status"`
-	SubscriptionPlan   *string     `json:"subscription_plan"`
-	LastLoginAt        *time.Time  `json:"last_login_at"`
-	CreatedAt          time.Time   `json:"created_at"`
-	UpdatedAt          time.Time   `json:"updated_at"`
+	ID                 string     `json:"id"`
+	Email              *string    `json:"email" doc:"null when the identity provider told none"`
+	FullName           *string    `json:"full_name"`
+	AvatarURL          *string    `json:"avatar_url"`
+	Role               auth.Role  `json:"role" enum:"user,admin,superadmin"`
+	IsActive           bool       `json:"is_active"`
+	SubscriptionStatus *string    `json:"subscription_status"`
+	SubscriptionPlan   *string    `json:"subscription_plan"`
+	LastLoginAt        *time.Time `json:"last_login_at"`
+	CreatedAt          time.Time  `json:"created_at"`
+	UpdatedAt          time.Time  `json:"updated_at"`
 }
 
-func toObject(user domain.User) *httpserver.Object[User] {
+// toObject returns the user with the role that counts for this request, which the token may have named.
+func toObject(ctx context.Context, user domain.User) *httpserver.Object[User] {
 	return &httpserver.Object[User]{ETag: httpserver.ETag(user.Version), Body: User{
-		ID: user.ID, Email: user.Email, FullName: user.FullName, AvatarURL: user.AvatarURL, Role: user.Role,
+		ID: user.ID, Email: user.Email, FullName: user.FullName, AvatarURL: user.AvatarURL, Role: httpserver.Principal(ctx).Role,
 		IsActive: user.Active, SubscriptionStatus: user.SubscriptionStatus, SubscriptionPlan: user.SubscriptionPlan,
 		LastLoginAt: user.LastLoginAt, CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt,
 	}}
@@ -57,7 +59,7 @@ func (a *API) me(ctx context.Context, _ *struct{}) (*httpserver.Object[User], er
 	if err != nil {
 		return nil, err
 	}
-	return toObject(user), nil
+	return toObject(ctx, user), nil
 }
 
 // ProfileChange is what people may change about themselves. What is absent stays.
@@ -85,6 +87,6 @@ func (a *API) update(_ context.Context, in *updateInput) (httpserver.Commit[http
 		if err != nil {
 			return nil, err
 		}
-		return toObject(user), nil
+		return toObject(ctx, user), nil
 	}, nil
 }

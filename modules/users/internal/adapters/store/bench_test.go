@@ -21,7 +21,7 @@ func BenchmarkFindByIdentity(b *testing.B) {
 		identity := func(i int) domain.Identity {
 			return domain.Identity{Issuer: "https://issuer.example.com", Subject: fmt.Sprintf("person-%d", i%people)}
 		}
-		s.must(b, func(ctx context.Context) error {
+		storetest.Commit(b, s.db, func(ctx context.Context) error {
 			for i := range people {
 				user := plain(identity(i).Subject)
 				user.Email, user.FullName, user.LastLoginAt = new("someone@example.com"), new("Some One"), &birth

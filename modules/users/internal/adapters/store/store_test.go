@@ -46,24 +46,10 @@ type suite struct {
 	app *app.App
 }
 
-// tx runs fn in a transaction.
-func (s suite) tx(t testing.TB, fn func(ctx context.Context) error) error {
-	t.Helper()
-	return s.db.WithinTx(t.Context(), fn)
-}
-
-// must runs fn in a transaction that has to succeed.
-func (s suite) must(t testing.TB, fn func(ctx context.Context) error) {
-	t.Helper()
-	if err := s.tx(t, fn); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // exec runs a statement, for states that no use case makes yet.
 func (s suite) exec(t testing.TB, statement string, args ...any) {
 	t.Helper()
-	s.must(t, func(ctx context.Context) error { return s.db.Tx(ctx).Exec(statement, args...).Error })
+	storetest.Commit(t, s.db, func(ctx context.Context) error { return s.db.Tx(ctx).Exec(statement, args...).Error })
 }
 
 // insert adds a user, whose id has to be free.
@@ -135,7 +121,7 @@ func TestUsersComeBackAsTheyWere(t *testing.T) {
 		for range 100 {
 			user := randomUser(r)
 			identity := domain.Identity{Issuer: storetest.Text(r, 100), Subject: storetest.Text(r, 255)}
-			s.must(t, func(ctx context.Context) error { return s.join(ctx, identity, user) })
+			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.join(ctx, identity, user) })
 			if found, err := s.Find(t.Context(), user.ID); err != nil || !reflect.DeepEqual(found, user) {
 				t.Fatalf("inserted %+v\nfound    %+v, %v", user, found, err)
 			}
@@ -145,7 +131,7 @@ func TestUsersComeBackAsTheyWere(t *testing.T) {
 
 			user.FullName, user.AvatarURL = storetest.Optional(r, domain.MaxFullName), storetest.Optional(r, domain.MaxAvatarURL)
 			user.Version, user.UpdatedAt = user.Version+1, storetest.Time(r)
-			s.must(t, func(ctx context.Context) error { return s.Save(ctx, user) })
+			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Save(ctx, user) })
 			if found, err := s.Find(t.Context(), user.ID); err != nil || !reflect.DeepEqual(found, user) {
 				t.Fatalf("saved %+v\nfound %+v, %v", user, found, err)
 			}
@@ -186,8 +172,8 @@ func TestTheStoreIsTransactional(t *testing.T) {
 func TestAnIDIsTakenOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		first := randomUser(storetest.Random(t))
-		s.must(t, func(ctx context.Context) error { return s.insert(ctx, first) })
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.insert(ctx, first) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			second := plain(first.ID)
 			second.Email = new("second@example.com")
 			free, err := s.Insert(ctx, second)
@@ -213,7 +199,7 @@ func TestAnIdentityIsClaimedOnce(t *testing.T) {
 			return free
 		}
 		undone := errors.New("undone")
-		err := s.tx(t, func(ctx context.Context) error {
+		err := s.db.WithinTx(t.Context(), func(ctx context.Context) error {
 			if !claim(ctx) || claim(ctx) {
 				t.Error("it wasn't free, or still is")
 			}
@@ -222,13 +208,13 @@ func TestAnIdentityIsClaimedOnce(t *testing.T) {
 		if !errors.Is(err, undone) {
 			t.Error(err)
 		}
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			if !claim(ctx) {
 				t.Error("a claim that was rolled back is still there")
 			}
 			return errors.Join(s.insert(ctx, plain("u1")), s.Link(ctx, identity, "u1"))
 		})
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			if claim(ctx) {
 				t.Error("an identity that stands for a user is free")
 			}
@@ -323,7 +309,7 @@ func TestATombstoneStays(t *testing.T) {
 		identity := domain.Identity{Issuer: "issuer", Subject: "sam"}
 		person := domain.Claims{
 			Identity: identity, Email: canary + "@example.com", EmailVerified: true, FullName: canary + " name",
-			AvatarURL: "https://example.com/" + canary, Role: domain.RoleAdmin,
+			AvatarURL: "https://example.com/" + canary,
 		}
 		user, err := s.app.SignIn(t.Context(), person)
 		if err != nil {
@@ -367,7 +353,7 @@ func TestATombstoneStays(t *testing.T) {
 		if _, err := s.Find(t.Context(), user.ID); !errs.Is(err, errs.NotFound) {
 			t.Errorf("find: got %v, want it not found", err)
 		}
-		if err := s.tx(t, func(ctx context.Context) error { _, err := s.Lock(ctx, user.ID); return err }); !errs.Is(err, errs.NotFound) {
+		if err := s.db.WithinTx(t.Context(), func(ctx context.Context) error { _, err := s.Lock(ctx, user.ID); return err }); !errs.Is(err, errs.NotFound) {
 			t.Errorf("lock: got %v, want it not found", err)
 		}
 		if found, err := s.FindByIdentity(t.Context(), identity); err != nil || !found.Deleted || found.ID != user.ID {
@@ -441,7 +427,7 @@ func TestTwoIdentitiesMayStandForOneUser(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		user := s.signIn(t, "one", "sam")
 		second := domain.Identity{Issuer: "two", Subject: "s-4711"}
-		s.must(t, func(ctx context.Context) error {
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			if free, err := s.ClaimIdentity(ctx, second); err != nil || !free {
 				t.Errorf("the second identity: free %t, %v", free, err)
 			}
@@ -464,10 +450,10 @@ func TestTwoIdentitiesMayStandForOneUser(t *testing.T) {
 // Sixteen writers that lock first all succeed, one after the other.
 func TestLockedWritersLoseNothing(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
-		s.must(t, func(ctx context.Context) error { return s.insert(ctx, plain("u1")) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.insert(ctx, plain("u1")) })
 		const rounds = 10
 		storetest.Concurrent(t, rounds, func(writer int) error {
-			return s.tx(t, func(ctx context.Context) error {
+			return s.db.WithinTx(t.Context(), func(ctx context.Context) error {
 				user, err := s.Lock(ctx, "u1")
 				if err != nil {
 					return err
@@ -486,7 +472,7 @@ func TestLockedWritersLoseNothing(t *testing.T) {
 // Writers that read without a lock are refused when another one was faster. Nothing that was accepted is lost.
 func TestWritersOfAnOldVersionAreRefused(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
-		s.must(t, func(ctx context.Context) error { return s.insert(ctx, plain("u1")) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.insert(ctx, plain("u1")) })
 		var accepted atomic.Int64
 		storetest.Concurrent(t, 20, func(int) error {
 			user, err := s.Find(t.Context(), "u1")
@@ -494,7 +480,7 @@ func TestWritersOfAnOldVersionAreRefused(t *testing.T) {
 				return err
 			}
 			user.Version++
-			err = s.tx(t, func(ctx context.Context) error { return s.Save(ctx, user) })
+			err = s.db.WithinTx(t.Context(), func(ctx context.Context) error { return s.Save(ctx, user) })
 			if err == nil {
 				accepted.Add(1)
 			} else if !errs.Is(err, errs.Precondition) {
@@ -505,7 +491,7 @@ func TestWritersOfAnOldVersionAreRefused(t *testing.T) {
 		if found, err := s.Find(t.Context(), "u1"); err != nil || found.Version != 1+accepted.Load() {
 			t.Errorf("version %d after %d accepted changes, %v", found.Version, accepted.Load(), err)
 		}
-		if err := s.tx(t, func(ctx context.Context) error { return s.Save(ctx, plain("u1")) }); !errs.Is(err, errs.Precondition) {
+		if err := s.db.WithinTx(t.Context(), func(ctx context.Context) error { return s.Save(ctx, plain("u1")) }); !errs.Is(err, errs.Precondition) {
 			t.Errorf("saving version 1: got %v, want it refused", err)
 		}
 	})
