@@ -2,6 +2,7 @@ package fold_test
 
 import (
 	"testing"
+	"unicode"
 
 	"github.com/omnistack/omnistack/platform/fold"
 )
@@ -13,6 +14,8 @@ func TestTextMakesSpellingsOne(t *testing.T) {
 		{"e\u0301", "É"},
 		{"ΣΊΣΥΦΟΣ", "σίσυφος"},
 		{"🚀", "🚀"},
+		{"Ꮦ", "ꮦ"},
+		{"Ᏸ", "ᏸ"},
 	} {
 		if a, b := fold.Text(pair[0]), fold.Text(pair[1]); a != b {
 			t.Errorf("%q folds to %q, %q to %q", pair[0], a, pair[1], b)
@@ -21,7 +24,7 @@ func TestTextMakesSpellingsOne(t *testing.T) {
 }
 
 func FuzzTextIsStable(f *testing.F) {
-	for _, seed := range []string{"", "Straße", "İ", "ŉ", "\xff", "e\u0301"} {
+	for _, seed := range []string{"", "Straße", "İ", "ŉ", "Ꮦꮦ", "Ᏸᏸ", "\xff", "e\u0301"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -29,4 +32,12 @@ func FuzzTextIsStable(f *testing.F) {
 			t.Errorf("%q folds to %q, and that to %q", s, once, fold.Text(once))
 		}
 	})
+}
+
+func TestTextIsStableForEveryCharacter(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		if once := fold.Text(string(r)); fold.Text(once) != once {
+			t.Errorf("%q folds to %q, and that to %q", r, once, fold.Text(once))
+		}
+	}
 }
