@@ -134,6 +134,26 @@ func TestCountAndErase(t *testing.T) {
 	f.expect(t, "count", "erase in tx")
 }
 
+// A purge goes on in transactions of their own until nothing is left.
+func TestPurgeDeleted(t *testing.T) {
+	for deleted, calls := range map[int64]int{0: 1, 1: 1, 499: 1, 500: 2, 1001: 3} {
+		f := newFixture("")
+		f.store.deleted = deleted
+		if err := f.PurgeDeleted(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if f.tx.committed != calls || len(f.store.calls) != calls || f.store.deleted != 0 {
+			t.Errorf("%d deleted: %q in %d transactions, %d are left", deleted, f.store.calls, f.tx.committed, f.store.deleted)
+		}
+	}
+	f := newFixture("purge")
+	f.store.deleted = 1001
+	if err := f.PurgeDeleted(t.Context()); !errors.Is(err, errBoom) || f.tx.rolledBack != 1 {
+		t.Errorf("got %v", err)
+	}
+	f.expect(t, "purge in tx")
+}
+
 // A list asks the store for one item more than wanted, which shows whether there is a next page.
 func TestListCutsPages(t *testing.T) {
 	for name, test := range map[string]struct {
