@@ -4,6 +4,7 @@ package wiregen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/jobs"
 )
 
 // App is the program, put together.
@@ -21,11 +23,16 @@ type App struct {
 	Modules *Modules
 
 	verifier *auth.Verifier
+	jobs     *jobs.Client
+	roles    Roles
 	log      *zap.Logger
 }
 
-func newApp(server *httpserver.Server, modules *Modules, verifier *auth.Verifier, log *zap.Logger) *App {
-	return &App{Server: server, Modules: modules, verifier: verifier, log: log}
+func newApp(server *httpserver.Server, modules *Modules, verifier *auth.Verifier, background *jobs.Client, roles Roles, log *zap.Logger) (*App, error) {
+	if err := background.Register(modules.jobs()); err != nil {
+		return nil, err
+	}
+	return &App{Server: server, Modules: modules, verifier: verifier, jobs: background, roles: roles, log: log}, nil
 }
 
 // The roles a process can have, as the flag of serve names them.
@@ -67,9 +74,14 @@ const notice = 5 * time.Second
 // drain is how long running requests may take to finish when the program is stopped.
 const drain = 20 * time.Second
 
-// Serve answers on the listener until ctx ends, lets running requests finish, and returns nil. Call the clean-up of
-// Build after it: the database closes last.
+// Serve answers on the listener, and works jobs if that is a role of the process, until ctx ends. Then it lets running
+// requests finish, after them running jobs, and returns nil. Call the clean-up of Build after it: the database closes last.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	if a.roles.Worker {
+		if err := a.jobs.Start(ctx); err != nil {
+			return err
+		}
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
@@ -79,7 +91,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	err := a.Server.Serve(ctx, listener, drain)
 	stop()
 	<-ended
-	return err
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobs.Patience)
+	defer cancel()
+	return errors.Join(err, a.jobs.Stop(patience))
 }
 
 // version is set when a release is built: -ldflags "-X github.com/omnistack/omnistack/wire_gen.version=v1.2.3".
