@@ -159,6 +159,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 		server.AddDevIssuer(dev)
 	}
 	modules.mount(server)
+	background.Routes(server.Router("jobs"))
 	return server
 }
 
