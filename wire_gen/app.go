@@ -67,12 +67,15 @@ func ParseRoles(names []string) (Roles, error) {
 }
 
 // notice is how long a deployed program goes on when it is told to stop. Kubernetes tells the program and its balancers at
-// the same time, and takes a second or two to reach them all. With the drain it ends before the 30 seconds after which
-// platforms kill.
+// the same time, and takes a second or two to reach them all.
 const notice = 5 * time.Second
 
 // drain is how long running requests may take to finish when the program is stopped.
 const drain = 20 * time.Second
+
+// grace is how long notice, requests and jobs may take together before the contexts of jobs end, which takes two seconds
+// more. Platforms kill after 30. A job that is killed is not lost, but waits for a minute or two.
+const grace = 27 * time.Second
 
 // Serve answers on the listener, and works jobs if that is a role of the process, until ctx ends. Then it lets running
 // requests finish, after them running jobs, and returns nil. Call the clean-up of Build after it: the database closes last.
@@ -82,6 +85,9 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 			return err
 		}
 	}
+	told := make(chan time.Time, 1)
+	defer context.AfterFunc(ctx, func() { told <- time.Now() })()
+
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
@@ -91,9 +97,20 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	err := a.Server.Serve(ctx, listener, drain)
 	stop()
 	<-ended
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobs.Patience)
+	return errors.Join(err, a.stopJobs(context.WithoutCancel(ctx), told))
+}
+
+// stopJobs gives jobs what is left of the grace since the program was told to stop.
+func (a *App) stopJobs(ctx context.Context, told <-chan time.Time) error {
+	patience := jobs.Patience
+	select {
+	case since := <-told:
+		patience = min(patience, time.Until(since.Add(grace)))
+	default: // it stops by itself
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return errors.Join(err, a.jobs.Stop(patience))
+	return a.jobs.Stop(ctx)
 }
 
 // version is set when a release is built: -ldflags "-X github.com/omnistack/omnistack/wire_gen.version=v1.2.3".

@@ -91,7 +91,13 @@ var unfinished = []rivertype.JobState{
 	rivertype.JobStateScheduled,
 }
 
-// request is a job to enqueue.
+// Request is a job to enqueue.
+type Request struct {
+	Args    Args
+	Options []Option
+}
+
+// request is a job to enqueue, as River takes it.
 type request struct {
 	args    payload
 	options river.InsertOpts
@@ -129,18 +135,29 @@ func setUnique(_ context.Context, params *rivertype.JobInsertParams) error {
 // database.WithinTx it is database.ErrNoTransaction. A kind that no module has registered is an error, and like every error
 // it rolls the whole transaction back.
 func (c *Client) Enqueue(ctx context.Context, args Args, options ...Option) error {
+	return c.EnqueueMany(ctx, Request{args, options})
+}
+
+// EnqueueMany is Enqueue for several jobs, which together cost little more than one: all of them are there, or none.
+func (c *Client) EnqueueMany(ctx context.Context, jobs ...Request) error {
 	tx, err := c.db.SQLTx(ctx)
 	if err != nil {
 		return err
 	}
 	// Joined, because after an error of River's only a rollback is safe.
 	return c.db.WithinTx(ctx, func(ctx context.Context) error {
-		wanted, err := c.request(args, options)
-		if err != nil {
-			return err
+		many := make([]river.InsertManyParams, len(jobs))
+		for i, job := range jobs {
+			wanted, err := c.request(job.Args, job.Options)
+			if err != nil {
+				return err
+			}
+			many[i] = river.InsertManyParams{Args: wanted.args, InsertOpts: &wanted.options}
 		}
-		many := []river.InsertManyParams{{Args: wanted.args, InsertOpts: &wanted.options}}
-		_, err = c.inserter.InsertManyFastTx(ctx, tx, many)
+		if len(many) == 0 {
+			return nil
+		}
+		_, err := c.inserter.InsertManyFastTx(ctx, tx, many)
 		return database.Classify(err)
 	})
 }

@@ -356,6 +356,35 @@ func TestSchedulesAreInUTC(t *testing.T) {
 	}
 }
 
+func TestManyAreEnqueuedTogether(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		kind, worked := telling(module.Job{})
+		s := newSuite(t, db, kind)
+		many := []jobs.Request{
+			{Args: sweep{"1"}},
+			{Args: sweep{"2"}, Options: []jobs.Option{jobs.Unique("a")}},
+			{Args: sweep{"3"}, Options: []jobs.Option{jobs.Unique("b"), jobs.Priority(2)}},
+		}
+		enqueue := func(ctx context.Context) error { return s.EnqueueMany(ctx, many...) }
+		if err := enqueue(t.Context()); !errors.Is(err, database.ErrNoTransaction) {
+			t.Errorf("outside of a transaction: %v, want ErrNoTransaction", err)
+		}
+		for range 2 {
+			if err := db.WithinTx(t.Context(), enqueue); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.WithinTx(t.Context(), func(ctx context.Context) error { return s.EnqueueMany(ctx) }); err != nil {
+			t.Errorf("none at all: %v", err)
+		}
+		s.count(4) // the unique ones are there already
+		s.start()
+		for range 4 {
+			receive(t, worked, "the work")
+		}
+	})
+}
+
 func TestAUniqueJobIsEnqueuedOnceWhileItIsUnfinished(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *database.DB) {
 		kind, worked := telling(module.Job{})
@@ -452,6 +481,29 @@ func TestAStopGivesRunningJobsBack(t *testing.T) {
 		}
 		if err := s.Check(t.Context()); err == nil {
 			t.Error("it says that jobs are worked")
+		}
+	})
+}
+
+// A caller with less patience than River's gets the jobs back into the queue too.
+func TestAHastyStopGivesRunningJobsBack(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		running := make(chan struct{}, 1)
+		s := newSuite(t, db, jobs.Kind(module.Job{}, func(ctx context.Context, _ sweep) error {
+			running <- struct{}{}
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		s.enqueue(sweep{"1"})
+		s.start()
+		receive(t, running, "the work")
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := s.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+		if job := s.await(0, rivertype.JobStateAvailable); job.Attempt != 0 || len(job.Errors) != 0 {
+			t.Errorf("it has %d attempts and the errors %v", job.Attempt, job.Errors)
 		}
 	})
 }

@@ -97,22 +97,31 @@ func periodic(kind module.Job) river.PeriodicJobConstructor {
 	}
 }
 
-// Stop takes no more jobs, gives those that run 15 seconds to finish, then ends their contexts and puts them back into the
-// queue. It returns an error when one still goes on as ctx ends. Without a Start it does nothing.
+// Stop takes no more jobs and gives those that run until ctx ends to finish, 15 seconds at most. Then it ends their contexts
+// and puts them back into the queue. It returns an error when one still goes on two seconds after ctx. Without a Start it
+// does nothing.
 func (c *Client) Stop(ctx context.Context) error {
 	if c.working == nil {
 		return nil
 	}
+	defer c.working.release()
 	err := c.working.river.Stop(ctx)
-	c.working.release()
+	if err != nil {
+		hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
+		defer cancel()
+		err = c.working.river.StopAndCancel(hard)
+	}
 	if err != nil {
 		return fmt.Errorf("jobs: some don't end: %w", err)
 	}
 	return nil
 }
 
-// Patience is how long Stop takes at most when jobs end with their contexts.
+// Patience is how long Stop takes at most, whatever its ctx allows, when jobs end with their contexts.
 const Patience = 17 * time.Second
+
+// lastMoment is how long jobs may go on after their contexts have ended.
+const lastMoment = 2 * time.Second
 
 // Check returns nil unless this process was started to work jobs and has stopped.
 func (c *Client) Check(context.Context) error {
