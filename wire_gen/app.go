@@ -4,6 +4,7 @@ package wiregen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/jobs"
 )
 
 // App is the program, put together.
@@ -19,12 +21,17 @@ type App struct {
 	Modules *Modules
 
 	verifier *auth.Verifier
+	jobs     *jobs.Client
+	roles    Roles
 	drain    time.Duration // how long running requests may take to finish when the program is stopped
 }
 
-func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier) *App {
+func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier, background *jobs.Client, roles Roles) (*App, error) {
+	if err := background.Register(modules.jobs()); err != nil {
+		return nil, err
+	}
 	drain := settings.Platform.HTTP.RequestTimeout + margin
-	return &App{Server: server, Modules: modules, verifier: verifier, drain: drain}
+	return &App{Server: server, Modules: modules, verifier: verifier, jobs: background, roles: roles, drain: drain}, nil
 }
 
 // The roles a process can have, as the flag of serve names them.
@@ -65,9 +72,21 @@ const notice = 5 * time.Second
 // margin is what running requests get beyond their own timeout to finish when the program is stopped.
 const margin = time.Second
 
-// Serve answers on the listener until ctx ends, lets running requests finish, and returns nil. Call the clean-up of
-// Build after it: the database closes last.
+// grace is how long notice, requests and jobs may take together before the contexts of jobs end, which takes two seconds
+// more. Platforms kill after 30. A job that is killed is not lost, but waits for a minute or two.
+const grace = 27 * time.Second
+
+// Serve answers on the listener, and works jobs if that is a role of the process, until ctx ends. Then it lets running
+// requests finish, after them running jobs, and returns nil. Call the clean-up of Build after it: the database closes last.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
+	if a.roles.Worker {
+		if err := a.jobs.Start(ctx); err != nil {
+			return err
+		}
+	}
+	told := make(chan time.Time, 1)
+	defer context.AfterFunc(ctx, func() { told <- time.Now() })()
+
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
@@ -77,7 +96,20 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	err := a.Server.Serve(ctx, listener, a.drain)
 	stop()
 	<-ended
-	return err
+	return errors.Join(err, a.stopJobs(context.WithoutCancel(ctx), told))
+}
+
+// stopJobs gives jobs what is left of the grace since the program was told to stop.
+func (a *App) stopJobs(ctx context.Context, told <-chan time.Time) error {
+	patience := jobs.Patience
+	select {
+	case since := <-told:
+		patience = min(patience, time.Until(since.Add(grace)))
+	default: // it stops by itself
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return a.jobs.Stop(ctx)
 }
 
 // version is set when a release is built: -ldflags "-X github.com/omnistack/omnistack/wire_gen.version=v1.2.3".

@@ -7,6 +7,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
 )
 
@@ -28,6 +29,18 @@ func (m *Modules) Describe() []module.Descriptor {
 		notificationsmod.Describe(&m.Settings.Notifications),
 	}
 }
+
+// jobs returns every module's kinds of background work.
+func (m *Modules) jobs() []module.Job {
+	var kinds []module.Job
+	for _, described := range m.Describe() {
+		kinds = append(kinds, described.Jobs...)
+	}
+	return kinds
+}
+
+// Platform returns the tables of contents of the platform's packages that keep something in the database.
+func Platform() []module.Descriptor { return []module.Descriptor{jobs.Describe()} }
 
 // mount registers every module's routes.
 func (m *Modules) mount(server *httpserver.Server) {

@@ -17,6 +17,7 @@ import (
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/schema"
 )
@@ -143,10 +144,11 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
-	dev *auth.DevIssuer, modules *Modules, roles Roles, log *zap.Logger) *httpserver.Server {
+	dev *auth.DevIssuer, modules *Modules, background *jobs.Client, roles Roles, log *zap.Logger) *httpserver.Server {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
+		{Name: "jobs", Run: background.Check},
 	}
 	if client != nil {
 		checks = append(checks, httpserver.Check{Name: "redis", Run: cache.Check(client), Optional: true})
@@ -172,6 +174,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 		server.AddDevIssuer(dev)
 	}
 	modules.mount(server)
+	background.Routes(server.Router("jobs"))
 	return server
 }
 

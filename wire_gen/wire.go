@@ -13,6 +13,7 @@ import (
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/page"
 )
 
@@ -40,6 +41,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		auth.NewPrincipalCache,
 		auth.NewGate,
 		moduleSet,
+		jobs.New,
 		newServer,
 		newApp,
 	))

@@ -14,6 +14,7 @@ import (
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/page"
 	"go.uber.org/zap"
 )
@@ -63,8 +64,19 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Projects: projectsmodModule,
 		Settings: settings,
 	}
-	server := newServer(settings, db, client, gate, devIssuer, modules, roles, log)
-	app := newApp(settings, server, modules, verifier)
+	jobsClient, err := jobs.New(db, log)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	server := newServer(settings, db, client, gate, devIssuer, modules, jobsClient, roles, log)
+	app, err := newApp(settings, server, modules, verifier, jobsClient, roles)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	return app, func() {
 		cleanup2()
 		cleanup()

@@ -106,7 +106,7 @@ func TestMigrate(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "DATABASE_URL="+emptyDatabase(t, engine))
 			d.run("migrate", "validate").want(t, exitOK, "The migrations are as they were written.\n")
-			d.run("migrate", "status").want(t, exitOK, "initial  pending\n")
+			d.run("migrate", "status").want(t, exitOK, "river           pending\n")
 			d.run("migrate", "up").want(t, exitOK, "applied 2", "migration applied")
 			d.run("migrate", "up").want(t, exitOK, "The schema is up to date.\n")
 			if status := d.run("migrate", "status"); status.code != exitOK || strings.Contains(status.stdout, "pending") {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
 
 	"github.com/omnistack/omnistack/platform/errs"
 )
@@ -29,6 +30,14 @@ func Classify(err error) error {
 	}
 	return err
 }
+
+// Duplicate tells whether err is of a row that a unique index forbids, for libraries whose errors GORM doesn't translate.
+func Duplicate(err error) bool {
+	return sqlState(err) == uniqueViolation || errors.Is(sqliteDialector{}.Translate(err), gorm.ErrDuplicatedKey)
+}
+
+// uniqueViolation is the state of a row that a unique index forbids.
+const uniqueViolation = "23505"
 
 func unavailable(err error) error {
 	return errs.New(errs.Unavailable, "The database is not available, try again").Because(err)

@@ -284,3 +284,19 @@ func TestBrokenConstraintsHaveOneNameOnBothEngines(t *testing.T) {
 		}
 	})
 }
+
+func TestDuplicateIsWhatAUniqueIndexForbids(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		makeThings(t, db)
+		for statement, want := range map[string]bool{
+			"INSERT INTO things (id) VALUES ('a'), ('b')": false,
+			"INSERT INTO things (id) VALUES ('c'), ('c')": true,
+			"INSERT INTO nothing (id) VALUES ('a')":       false,
+		} {
+			_, err := db.SQL().ExecContext(t.Context(), statement)
+			if got := database.Duplicate(err); got != want {
+				t.Errorf("%s: %v is a duplicate: %t", statement, err, got)
+			}
+		}
+	})
+}

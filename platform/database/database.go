@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 	"gorm.io/gorm"
 )
@@ -60,6 +61,7 @@ type DB struct {
 	writer *gorm.DB
 	reader *gorm.DB // the same as writer on PostgreSQL
 	pools  []*sql.DB
+	listen *pgx.ConnConfig // nil where LISTEN can't be used
 }
 
 // Open connects and proves it with a ping. While PostgreSQL doesn't answer it tries again, logging each attempt, until

@@ -47,6 +47,38 @@ func TestReadSeesItsOwnTransactionOnly(t *testing.T) {
 	})
 }
 
+// A library that speaks database/sql joins the transaction, and gets none where there is none.
+func TestSQLTxIsTheTransactionItself(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		makeThings(t, db)
+		if _, err := db.SQLTx(t.Context()); !errors.Is(err, database.ErrNoTransaction) {
+			t.Errorf("outside: got %v, want ErrNoTransaction", err)
+		}
+		boom := errors.New("boom")
+		err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+			return db.WithinTx(ctx, func(ctx context.Context) error {
+				tx, err := db.SQLTx(ctx)
+				if err != nil {
+					return err
+				}
+				if _, err := tx.ExecContext(ctx, "INSERT INTO things (id) VALUES ('a')"); err != nil {
+					return err
+				}
+				if got := things(t, ctx, db); !slices.Equal(got, []string{"a"}) {
+					t.Errorf("inside, the transaction sees %v", got)
+				}
+				return boom
+			})
+		})
+		if !errors.Is(err, boom) {
+			t.Error(err)
+		}
+		if got := things(t, t.Context(), db); len(got) > 0 {
+			t.Errorf("after the rollback a reader sees %v", got)
+		}
+	})
+}
+
 func TestNothingWritesOutsideOfATransaction(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
 		makeThings(t, db)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/zap"
 	gormpostgres "gorm.io/driver/postgres"
@@ -34,6 +35,10 @@ func (db *DB) openPostgres(ctx context.Context, opts Options, log *zap.Logger) e
 		conf.DescriptionCacheCapacity = 0
 	}
 
+	if !opts.Pooled {
+		db.listen = conf.Copy()
+	}
+
 	pool := stdlib.OpenDB(*conf)
 	pool.SetMaxOpenConns(opts.PoolSize)
 	pool.SetMaxIdleConns(opts.PoolSize)
@@ -50,6 +55,20 @@ func (db *DB) openPostgres(ctx context.Context, opts Options, log *zap.Logger) e
 		return err
 	}
 	return db.await(ctx, opts.Patience, log)
+}
+
+// ListenPool returns a pool of one connection to LISTEN on, which opens nothing before it is asked to. It is nil on SQLite,
+// which has no LISTEN, and behind a transaction pooler, where it would be deaf. The caller closes it.
+func (db *DB) ListenPool(ctx context.Context) (*pgxpool.Pool, error) {
+	if db.listen == nil {
+		return nil, nil
+	}
+	conf, err := pgxpool.ParseConfig(db.listen.ConnString())
+	if err != nil {
+		return nil, err
+	}
+	conf.ConnConfig, conf.MaxConns, conf.MinConns = db.listen.Copy(), 1, 0
+	return pgxpool.NewWithConfig(ctx, conf)
 }
 
 // postgresDialector is GORM's own dialector, with values kept out of the log.

@@ -55,6 +55,38 @@ func TestPooledSpeaksTheSimpleProtocol(t *testing.T) {
 	}
 }
 
+func TestListenPoolHears(t *testing.T) {
+	t.Parallel()
+	opts := testkit.DatabaseOptions(t, database.Postgres)
+	db := testkit.OpenDatabase(t, opts)
+	pool, err := db.ListenPool(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), "LISTEN things"); err != nil {
+		t.Fatal(err)
+	}
+	run(t, db, "NOTIFY things, 'heard'")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if heard, err := conn.Conn().WaitForNotification(ctx); err != nil || heard.Payload != "heard" {
+		t.Errorf("heard %v, %v", heard, err)
+	}
+
+	opts.Pooled = true
+	for name, deaf := range map[string]*database.DB{"behind a pooler": testkit.OpenDatabase(t, opts), "on SQLite": testkit.SQLite(t)} {
+		if pool, err := deaf.ListenPool(t.Context()); pool != nil || err != nil {
+			t.Errorf("%s there is a pool to listen on, %v", name, err)
+		}
+	}
+}
+
 // A migration that adds a column must not fail the requests of a process that is running, whose connections have
 // prepared their statements before.
 func TestAddingAColumnDisturbsNobody(t *testing.T) {

@@ -17,6 +17,7 @@ type txKey struct{ db *DB }
 // transaction is one under way, kept in the context of the function that runs in it.
 type transaction struct {
 	handle *gorm.DB
+	tx     *sql.Tx               // below the handle
 	broken atomic.Pointer[error] // the first error of a function that joined
 
 	mu    sync.Mutex
@@ -52,6 +53,15 @@ func (db *DB) Tx(ctx context.Context) *gorm.DB {
 	return refused
 }
 
+// SQLTx returns the transaction in ctx, for libraries that speak database/sql themselves. Outside of WithinTx it is
+// ErrNoTransaction.
+func (db *DB) SQLTx(ctx context.Context) (*sql.Tx, error) {
+	if running := db.inTx(ctx); running != nil {
+		return running.tx, nil
+	}
+	return nil, ErrNoTransaction
+}
+
 // fresh returns a handle without conditions, on the same connection or pool. NewDB spares GORM two copies of what the
 // handle remembers.
 func fresh(ctx context.Context, handle *gorm.DB) *gorm.DB {
@@ -77,7 +87,7 @@ func (db *DB) WithinTx(ctx context.Context, fn func(ctx context.Context) error) 
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit, and is reached by a panic
 
 	// Not GORM's own Transaction: it would commit what a part has broken, and costs eight allocations more.
-	running := &transaction{handle: fresh(ctx, db.writer)}
+	running := &transaction{handle: fresh(ctx, db.writer), tx: tx}
 	running.handle.Statement.ConnPool = tx
 	if err = fn(context.WithValue(ctx, txKey{db}, running)); err == nil {
 		err = running.commit(tx)

@@ -39,7 +39,13 @@ func (c Canvas) Markdown() string {
 
 	list(&page, "Events out", c.Publishes)
 	list(&page, "Events in", c.Consumes)
-	list(&page, "Jobs", c.Jobs)
+
+	rows = nil
+	for _, job := range c.Jobs {
+		rows = append(rows, []string{code(job.Kind), cmp.Or(code(job.Cron), "when enqueued"), job.Summary})
+	}
+	table(&page, "Jobs", []string{"job", "runs", "what"}, rows)
+
 	list(&page, "Metrics", c.Metrics)
 
 	rows = nil

@@ -12,7 +12,7 @@ func TestCanvasMarkdown(t *testing.T) {
 		Descriptor: module.Descriptor{
 			Name: "orders", Summary: "Orders.",
 			Tables: []module.Table{{Name: "orders", Summary: "a | b", Owner: "owner_id"}, {Name: "orders_kinds", Summary: "kinds"}},
-			Jobs:   []string{"orders.sweep"},
+			Jobs:   []module.Job{{Kind: "orders.sweep", Cron: "0 3 * * *", Summary: "sweeps"}, {Kind: "orders.send", Summary: "sends"}},
 		},
 		About:     "It owns orders.\n",
 		Variables: []config.Setting{{Name: "ORDERS_MODE", Default: "a|b", Help: "Two\nlines."}, {Name: "ORDERS_KEY"}},
@@ -25,7 +25,10 @@ It owns orders.
 
 ## Jobs
 
-- orders.sweep
+| job | runs | what |
+|---|---|---|
+| ` + "`orders.sweep`" + ` | ` + "`0 3 * * *`" + ` | sweeps |
+| ` + "`orders.send`" + ` | when enqueued | sends |
 
 ## Tables
 

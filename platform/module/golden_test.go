@@ -27,7 +27,7 @@ func TestAWholeCanvas(t *testing.T) {
 			Ports:     []module.Port{{Name: "orders.Book", Summary: "what is ordered"}},
 			Publishes: []string{"orders.placed.v1", "orders.cancelled.v1"},
 			Consumes:  []string{"users.user_deleted.v1"},
-			Jobs:      []string{"orders.sweep"},
+			Jobs:      []module.Job{{Kind: "orders.sweep", Cron: "0 3 * * *", Summary: "sweeps"}},
 			Metrics:   []string{"orders_placed_total"},
 			Tables:    []module.Table{{Name: "orders", Summary: "one row an order", Owner: "owner_id"}, {Name: "orders_kinds", Summary: "kinds"}},
 			Exporter:  personal{},

@@ -8,6 +8,7 @@ package module
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/httpserver"
@@ -23,7 +24,7 @@ type Descriptor struct {
 	Ports     []Port                     // what other modules may ask
 	Publishes []string                   // the events it sends, by name and version
 	Consumes  []string                   // the events it handles
-	Jobs      []string                   // the kinds of background work it runs
+	Jobs      []Job                      // the kinds of background work it runs
 	Models    []any                      // its rows: a pointer to each GORM model, for the schema tooling
 	Tables    []Table                    // its tables, and whose data they hold
 	Settings  config.Group               // what it reads from the environment
@@ -32,6 +33,22 @@ type Descriptor struct {
 	Exporter Exporter // hands out a person's data; nil if it holds none
 	Eraser   Eraser   // erases a person's data; nil if it holds none
 	Seeder   Seeder   // fills a database for development; nil if it has nothing to show
+}
+
+// Job is a kind of background work, as platform/jobs runs it and the canvas prints it. jobs.Kind makes one; a field that
+// is zero has the default that stands behind it.
+type Job struct {
+	Kind     string        // its golden name, such as "projects.purge_deleted": jobs that wait are found by it
+	Summary  string        // one line: what it does
+	Queue    string        // "default"; each queue works its jobs apart from the others
+	Priority int           // 1, the first to be worked, to 4; 1
+	Timeout  time.Duration // how long one attempt may take; 30 s
+	Attempts int           // how often it is tried before it is dead; 25
+	Backoff  time.Duration // the longest wait between two attempts; an hour
+	Cron     string        // when it runs by itself: five fields of cron in UTC; empty is never
+
+	// Run works a job with its arguments, as JSON.
+	Run func(ctx context.Context, args []byte) error
 }
 
 // Port is an interface in the module's contract package that other modules may call.

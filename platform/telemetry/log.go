@@ -3,9 +3,11 @@ package telemetry
 
 import (
 	"io"
+	"log/slog"
 	"regexp"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
 	"go.uber.org/zap/zapcore"
 )
 
@@ -121,6 +123,17 @@ func telling(text string) bool {
 	}
 	return false
 }
+
+// Mask returns the text without what looks like a secret or an address, as the log would show it.
+func Mask(text string) string { return mask(text) }
+
+// Slog returns the logger for libraries that speak log/slog. What they log is masked like everything else.
+func Slog(log *zap.Logger) *slog.Logger {
+	return slog.New(zapslog.NewHandler(log.Core(), zapslog.WithName(log.Name()), zapslog.AddStacktraceAt(never)))
+}
+
+// never is above every level: a stack of a library's own functions helps nobody.
+const never = slog.Level(100)
 
 func mask(text string) string {
 	if !telling(text) {

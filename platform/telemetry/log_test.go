@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -33,6 +34,29 @@ func TestLogMasksWhatGivesAway(t *testing.T) {
 				t.Errorf("not every place is masked: %s", out.String())
 			}
 		})
+	}
+}
+
+func TestLibrariesLogMasked(t *testing.T) {
+	var out bytes.Buffer
+	log := telemetry.Slog(telemetry.NewLogger(telemetry.LogOptions{Level: "INFO"}, &out).Named("library"))
+	log.Debug("unseen")
+	log.With("with", "a@example.com").Error("to b@example.com", "text", "c@example.com", slog.Any("error", errors.New("d@example.com")), "number", 7)
+
+	line := out.String()
+	if strings.Contains(line, "example") || strings.Count(line, "****@****") != 4 || strings.Contains(line, "unseen") {
+		t.Errorf("the log says %s", line)
+	}
+	for _, want := range []string{`"logger":"library"`, `"level":"error"`, `"number":7`} {
+		if !strings.Contains(line, want) {
+			t.Errorf("the log lacks %s: %s", want, line)
+		}
+	}
+	if strings.Contains(line, "stacktrace") {
+		t.Errorf("the log shows a library's stack: %s", line)
+	}
+	if got := telemetry.Mask("to e@example.com"); got != "to ****@****" {
+		t.Errorf("masked is %q", got)
 	}
 }
 

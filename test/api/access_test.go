@@ -184,7 +184,7 @@ func TestStrangersLearnNothingFromHealth(t *testing.T) {
 				t.Errorf("%s: %s", path, live.Body)
 			}
 			app.Do(t, "GET", path+"/ready").Want(200).
-				WantJSON("", map[string]any{"status": "ok", "checks": map[string]any{"database": "ok", "migrations": "ok"}})
+				WantJSON("", map[string]any{"status": "ok", "checks": map[string]any{"database": "ok", "jobs": "ok", "migrations": "ok"}})
 		}
 	})
 }

@@ -7,19 +7,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/testkit"
 	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 // facts are what the source doesn't show and the program knows of itself.
 type facts struct {
-	Linked  []string            // the import paths in the product's binary
-	Modules []described         // what the modules say of themselves
-	Models  []string            // the tables whose models the schema tooling is handed
-	Tables  map[string][]string // the columns of each table of the migrated schema
+	Linked   []string            // the import paths in the product's binary
+	Modules  []described         // what the modules say of themselves
+	Platform []described         // what the platform's packages that own tables say of themselves
+	Models   []string            // the tables whose models the schema tooling is handed
+	Tables   map[string][]string // the columns of each table of the migrated schema
 }
 
-// described is what a module's Descriptor says of its tables.
+// described is what a Descriptor says of its tables.
 type described struct {
 	Name   string
 	Tables []table
@@ -46,13 +48,20 @@ func factsOf(t *testing.T) facts {
 		Tables: columns(t),
 	}
 	for _, canvas := range catalog {
-		m := described{Name: canvas.Name, Models: tablesOf(canvas.Models)}
-		for _, owned := range canvas.Tables {
-			m.Tables = append(m.Tables, table{Name: owned.Name, Owner: owned.Owner})
-		}
-		known.Modules = append(known.Modules, m)
+		known.Modules = append(known.Modules, describe(canvas.Descriptor))
+	}
+	for _, descriptor := range wiregen.Platform() {
+		known.Platform = append(known.Platform, describe(descriptor))
 	}
 	return known
+}
+
+func describe(descriptor module.Descriptor) described {
+	m := described{Name: descriptor.Name, Models: tablesOf(descriptor.Models)}
+	for _, owned := range descriptor.Tables {
+		m.Tables = append(m.Tables, table{Name: owned.Name, Owner: owned.Owner})
+	}
+	return m
 }
 
 // tablesOf returns the tables of models, "" for one that names none.

@@ -31,9 +31,11 @@ var libraries = []library{
 	{"github.com/onsi/ginkgo", "test/..."},
 	{"github.com/onsi/gomega", "test/..."},
 	{"github.com/redis/go-redis", "platform/cache platform/testkit wire_gen"},
+	{"github.com/riverqueue/river", "platform/jobs"},
+	{"github.com/robfig/cron", "platform/jobs"},
 	{"github.com/rs/cors", "platform/httpserver"},
 	{"github.com/spf13/cobra", "cmd/omnistack cmd/scaffold"},
-	{"go.uber.org/zap", "cmd/omnistack platform/database platform/httpserver platform/telemetry platform/testkit schema " +
+	{"go.uber.org/zap", "cmd/omnistack platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},
 	{"golang.org/x/sync", "platform/auth"},
 	{"golang.org/x/text", "platform/fold"},

@@ -1,6 +1,7 @@
 package arch_test
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,16 +10,23 @@ import (
 // houseTables belong to no module: the ledger of the migrations is the schema's own.
 var houseTables = []string{"atlas_schema_revisions"}
 
+// brought are the platform's packages whose tables are a library's: how these are called, and that they have no models, is
+// up to it.
+var brought = map[string]string{"jobs": "river"}
+
+// owners are the modules and the platform's packages that own tables.
+func (t *tree) owners() []described { return slices.Concat(t.Modules, t.Platform) }
+
 func tableRules() []rule {
 	return []rule{
 		{
 			name: "tables-belong-to-one-module",
-			says: "A table is called MODULE or MODULE_something, stands in the Descriptor of that module and of no other, and its " +
-				"Owner is a column of it.",
+			says: "A table is called MODULE or MODULE_something, stands in the Descriptor of that module, or package of the platform, " +
+				"and of no other, and its Owner is a column of it.",
 			check: func(t *tree) []string {
 				var broken []string
 				owners := map[string]string{}
-				for _, m := range t.Modules {
+				for _, m := range t.owners() {
 					for _, table := range m.Tables {
 						if other := owners[table.Name]; other != "" {
 							broken = append(broken, fmt.Sprintf("%s: the table %s is %s's", m.Name, table.Name, other))
@@ -41,9 +49,9 @@ func tableRules() []rule {
 			says: "Each table of a module has a model and each model a table. The schema tooling is handed all of them.",
 			check: func(t *tree) []string {
 				var broken []string
-				for _, m := range t.Modules {
+				for _, m := range t.owners() {
 					for _, table := range m.Tables {
-						if !slices.Contains(m.Models, table.Name) {
+						if brought[m.Name] == "" && !slices.Contains(m.Models, table.Name) {
 							broken = append(broken, fmt.Sprintf("%s: the table %s has no model", m.Name, table.Name))
 						}
 					}
@@ -65,7 +73,8 @@ func tableRules() []rule {
 // misdescribed returns what is wrong with a table as its module describes it.
 func (t *tree) misdescribed(m described, table table) []string {
 	var broken []string
-	if table.Name != m.Name && !strings.HasPrefix(table.Name, m.Name+"_") {
+	prefix := cmp.Or(brought[m.Name], m.Name)
+	if table.Name != prefix && !strings.HasPrefix(table.Name, prefix+"_") {
 		broken = append(broken, fmt.Sprintf("%s: the table %s is called like another's", m.Name, table.Name))
 	}
 	columns, exists := t.Tables[table.Name]

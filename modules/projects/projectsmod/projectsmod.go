@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/httpapi"
+	"github.com/omnistack/omnistack/modules/projects/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -42,6 +43,7 @@ func (m *Module) Describe() module.Descriptor {
 		Summary: "Projects: what a user works on. The example to copy for a resource of your own.",
 		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
 		Ports:   []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has"}},
+		Jobs:    jobs.Kinds(m.app),
 		Models:  store.Models(),
 		Tables:  []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
 		Eraser:  m.app,

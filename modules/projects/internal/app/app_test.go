@@ -133,6 +133,26 @@ func TestCountAndErase(t *testing.T) {
 	f.store.Expect(t, "count", "erase in tx")
 }
 
+// A purge goes on in transactions of their own until nothing is left.
+func TestPurgeDeleted(t *testing.T) {
+	for deleted, calls := range map[int64]int{0: 1, 1: 1, 499: 1, 500: 2, 1001: 3} {
+		f := newFixture("")
+		f.store.deleted = deleted
+		if err := f.PurgeDeleted(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if f.tx.Committed != calls || len(f.store.Calls) != calls || f.store.deleted != 0 {
+			t.Errorf("%d deleted: %q in %d transactions, %d are left", deleted, f.store.Calls, f.tx.Committed, f.store.deleted)
+		}
+	}
+	f := newFixture("purge")
+	f.store.deleted = 1001
+	if err := f.PurgeDeleted(t.Context()); !errors.Is(err, errstest.ErrBoom) || f.tx.RolledBack != 1 {
+		t.Errorf("got %v", err)
+	}
+	f.store.Expect(t, "purge in tx")
+}
+
 // A list asks the store for one item more than wanted, which shows whether there is a next page.
 func TestListCutsPages(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type fakeStore struct {
 	project *domain.Project
 	page    []domain.Project // what List finds
 	listing app.Listing      // what List was asked for
+	deleted int64            // how many projects wait for Purge
 }
 
 var _ app.Store = (*fakeStore)(nil)
@@ -81,6 +83,15 @@ func (f *fakeStore) Count(ctx context.Context, _ id.Scope) (int64, error) {
 }
 
 func (f *fakeStore) Erase(ctx context.Context, _ id.Scope) error { return f.Call(ctx, "erase") }
+
+func (f *fakeStore) Purge(ctx context.Context, before time.Time, limit int) (int64, error) {
+	if want := now.AddDate(0, 0, -30); before != want {
+		return 0, fmt.Errorf("before %s, want %s", before, want)
+	}
+	purged := min(f.deleted, int64(limit))
+	f.deleted -= purged
+	return purged, f.Call(ctx, "purge")
+}
 
 // fixture is the use cases over fakes.
 type fixture struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/omnistack/omnistack/platform/page"
 )
 
-// Store keeps projects. Every method takes the owner, and sees nothing of anyone else. Writes run in the transaction
+// Store keeps projects. Every method but Purge takes the owner, and sees nothing of anyone else. Writes run in the transaction
 // that ctx carries.
 type Store interface {
 	Insert(ctx context.Context, project domain.Project) error
@@ -34,6 +34,10 @@ type Store interface {
 
 	// Erase removes every trace of the owner's projects, deleted ones too.
 	Erase(ctx context.Context, owner id.Scope) error
+
+	// Purge removes, whoever's they are, at most limit of the projects that were deleted before the time, and returns
+	// how many it removed.
+	Purge(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // Listing says which projects to list.

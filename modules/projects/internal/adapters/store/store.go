@@ -18,17 +18,17 @@ import (
 )
 
 // row is the table projects. Its indexes serve the two orders of a list, and the count; the first one holds deleted rows
-// too, for erasing an owner.
+// too, for erasing an owner. A third one holds deleted rows only, for the purge.
 type row struct {
-	ID          database.Key `gorm:"primaryKey;index:projects_by_created,priority:3;index:projects_by_name,priority:3,where:deleted_at IS NULL"`
-	OwnerID     database.Key `gorm:"not null;index:projects_by_created,priority:1;index:projects_by_name,priority:1"`
-	Name        string       `gorm:"type:text;not null"`
-	NameFolded  database.Key `gorm:"not null;index:projects_by_name,priority:2"`
-	Description *string      `gorm:"type:text"`
-	Version     int64        `gorm:"not null"`
-	CreatedAt   time.Time    `gorm:"not null;index:projects_by_created,priority:2"`
-	UpdatedAt   time.Time    `gorm:"not null"`
-	DeletedAt   gorm.DeletedAt
+	ID          database.Key   `gorm:"primaryKey;index:projects_by_created,priority:3;index:projects_by_name,priority:3,where:deleted_at IS NULL"`
+	OwnerID     database.Key   `gorm:"not null;index:projects_by_created,priority:1;index:projects_by_name,priority:1"`
+	Name        string         `gorm:"type:text;not null"`
+	NameFolded  database.Key   `gorm:"not null;index:projects_by_name,priority:2"`
+	Description *string        `gorm:"type:text"`
+	Version     int64          `gorm:"not null"`
+	CreatedAt   time.Time      `gorm:"not null;index:projects_by_created,priority:2"`
+	UpdatedAt   time.Time      `gorm:"not null"`
+	DeletedAt   gorm.DeletedAt `gorm:"index:projects_by_deletion,where:deleted_at IS NOT NULL"`
 }
 
 // TableName returns the name of the table.
@@ -118,6 +118,13 @@ func (s *Store) Count(ctx context.Context, owner id.Scope) (int64, error) {
 // Erase removes the owner's rows, deleted ones too.
 func (s *Store) Erase(ctx context.Context, owner id.Scope) error {
 	return database.Classify(s.db.Tx(ctx).Unscoped().Where("owner_id = ?", owner.User).Delete(&row{}).Error)
+}
+
+// Purge removes rows that were deleted before the time.
+func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int64, error) {
+	done := s.db.Tx(ctx).Exec(
+		"DELETE FROM projects WHERE id IN (SELECT id FROM projects WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?)", before, limit)
+	return done.RowsAffected, database.Classify(done.Error)
 }
 
 // List returns one page and the number of all matches.

@@ -150,6 +150,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 			"save":   func(ctx context.Context) error { return s.Save(ctx, project) },
 			"delete": func(ctx context.Context) error { return s.Delete(ctx, project, later) },
 			"erase":  func(ctx context.Context) error { return s.Erase(ctx, alice) },
+			"purge":  func(ctx context.Context) error { _, err := s.Purge(ctx, later, 1); return err },
 		} {
 			if err := write(t.Context()); !errors.Is(err, database.ErrNoTransaction) {
 				t.Errorf("%s outside of a transaction: got %v, want ErrNoTransaction", name, err)
@@ -337,6 +338,39 @@ func TestEraseRemovesAllOfOneOwner(t *testing.T) {
 			if got := testkit.Rows(t, s.db, "projects", "owner_id = ?", "bob"); got != 2 {
 				t.Errorf("bob has %d rows, want 2", got)
 			}
+		}
+	})
+}
+
+func TestPurgeRemovesWhatWasDeletedLongAgo(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		for i := range 5 {
+			project := plain([]id.Scope{alice, bob}[i%2], fmt.Sprint("deleted ", i))
+			s.add(t, project)
+			storetest.Commit(t, s.db, func(ctx context.Context) error {
+				return s.Delete(ctx, project, birth.Add(time.Duration(i)*time.Microsecond))
+			})
+		}
+		s.add(t, plain(alice, "living"))
+		purge := func(before time.Time, limit int, want int64) {
+			t.Helper()
+			storetest.Commit(t, s.db, func(ctx context.Context) error {
+				purged, err := s.Purge(ctx, before, limit)
+				if purged != want {
+					t.Errorf("%d are purged, want %d", purged, want)
+				}
+				return err
+			})
+		}
+		purge(birth, 10, 0)
+		purge(birth.Add(4*time.Microsecond), 3, 3)
+		purge(birth.Add(4*time.Microsecond), 3, 1)
+		if got := testkit.Rows(t, s.db, "projects", "id = ?", "deleted 4"); got != 1 {
+			t.Error("what was deleted at the time itself is purged")
+		}
+		purge(later, 3, 1)
+		if got := testkit.Rows(t, s.db, "projects", ""); got != 1 {
+			t.Errorf("%d rows are left, want the living one", got)
 		}
 	})
 }

@@ -1,0 +1,26 @@
+// Package jobs drives the projects context by background work.
+package jobs
+
+import (
+	"context"
+
+	"github.com/omnistack/omnistack/modules/projects/internal/app"
+	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/module"
+)
+
+// purgeDeleted has no arguments: it is for all projects.
+type purgeDeleted struct{}
+
+// Kind returns the name of the kind.
+func (purgeDeleted) Kind() string { return "projects.purge_deleted" }
+
+// Kinds returns the kinds of jobs, worked by the use cases.
+func Kinds(projects *app.App) []module.Job {
+	return []module.Job{
+		jobs.Kind(module.Job{
+			Summary: "removes for good what was deleted more than 30 days ago",
+			Cron:    "20 3 * * *",
+		}, func(ctx context.Context, _ purgeDeleted) error { return projects.PurgeDeleted(ctx) }),
+	}
+}

@@ -1,0 +1,174 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/test/apptest"
+)
+
+const adminJobs = "/api/v1/admin/jobs"
+
+// The arguments of three kinds of jobs: one goes well, one doesn't, one goes on until it is told to stop.
+type (
+	goodJob    struct{ ID string }
+	badJob     struct{ ID string }
+	endlessJob struct{ ID string }
+)
+
+func (goodJob) Kind() string    { return "tests.good" }
+func (badJob) Kind() string     { return "tests.bad" }
+func (endlessJob) Kind() string { return "tests.endless" }
+
+// workshop is a product with a second worker, which has the kinds of this test.
+type workshop struct {
+	*apptest.App
+	*jobs.Client
+	admin *testkit.API
+}
+
+func newWorkshop(t *testing.T, app *apptest.App) workshop {
+	t.Helper()
+	client, err := jobs.New(app.DB, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = client.Register([]module.Job{
+		jobs.Kind(module.Job{}, func(context.Context, goodJob) error { return nil }),
+		jobs.Kind(module.Job{Queue: "other"}, func(context.Context, badJob) error {
+			return errs.New(errs.Invalid, "It went wrong").Because(errors.New("for alice@example.com"))
+		}),
+		jobs.Kind(module.Job{}, func(ctx context.Context, _ endlessJob) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), jobs.Patience)
+		defer cancel()
+		if err := client.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return workshop{app, client, app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"}))}
+}
+
+// enqueue enqueues a job and returns where administrators find it.
+func (w workshop) enqueue(t *testing.T, args jobs.Args, options ...jobs.Option) string {
+	t.Helper()
+	err := w.DB.WithinTx(t.Context(), func(ctx context.Context) error { return w.Enqueue(ctx, args, options...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adminJobs + "/" + w.admin.Do(t, "GET", adminJobs+"?limit=1").Want(200).Text("items.0.id")
+}
+
+// await waits until the job has the state, and returns it.
+func (w workshop) await(t *testing.T, job, state string) *testkit.Response {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for tick := time.Tick(20 * time.Millisecond); ; {
+		found := w.admin.Do(t, "GET", job).Want(200)
+		if found.Text("state") == state {
+			return found
+		}
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatalf("%s isn't %s\n%s", job, state, found.Body)
+		}
+	}
+}
+
+func TestAdministratorsSeeJobsAndChangeThem(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		w := newWorkshop(t, app)
+		good := w.enqueue(t, goodJob{"1"})
+		w.await(t, good, "completed").WantJSON("kind", "tests.good").WantJSON("errors", []any{}).WantJSON("attempt", 1)
+		bad := w.enqueue(t, badJob{"2"}, jobs.Unique("one"))
+		dead := w.await(t, bad, "cancelled").WantJSON("args", map[string]any{"ID": "2"}).WantJSON("queue", "other").
+			WantJSON("priority", 1).WantJSON("max_attempts", 25).WantJSON("errors.0.attempt", 1)
+		if text := dead.Text("errors.0.error"); !strings.Contains(text, "VALIDATION_ERROR: It went wrong: for ****@****") {
+			t.Errorf("the error says %s", text)
+		}
+		for _, name := range []string{"created_at", "scheduled_at", "attempted_at", "finalized_at", "errors.0.at"} {
+			at, err := time.Parse(time.RFC3339Nano, dead.Text(name))
+			if age := time.Since(at); err != nil || at.Location() != time.UTC || age < -time.Second || age > time.Minute {
+				t.Errorf("%s is %s", name, dead.Text(name))
+			}
+		}
+		later := w.enqueue(t, goodJob{"3"}, jobs.At(time.Now().Add(time.Hour)))
+		w.await(t, later, "scheduled").WantJSON("attempted_at", nil).WantJSON("finalized_at", nil)
+
+		for query, want := range map[string][]string{
+			"":                          {later, bad, good},
+			"?state=cancelled":          {bad},
+			"?kind=tests.good":          {later, good},
+			"?queue=other":              {bad},
+			"?queue=other&state=failed": nil,
+			"?limit=1&skip=1":           {bad},
+			"?skip=3":                   {},
+			"?kind=nothing":             {},
+			"?cursor=x":                 nil,
+		} {
+			answer := w.admin.Do(t, "GET", adminJobs+query)
+			if want == nil {
+				answer.WantError(422, "VALIDATION_ERROR")
+				continue
+			}
+			items, _ := answer.Want(200).JSON("items").([]any)
+			if len(items) != len(want) {
+				t.Errorf("%q lists %d jobs, want %d\n%s", query, len(items), len(want), answer.Body)
+				continue
+			}
+			for i := range want {
+				if got := adminJobs + "/" + answer.Text(fmt.Sprintf("items.%d.id", i)); got != want[i] {
+					t.Errorf("%q lists %s at %d, want %s", query, got, i, want[i])
+				}
+			}
+		}
+		w.admin.Do(t, "GET", adminJobs+"?limit=1").WantJSON("total", 3).WantJSON("skip", 0).WantJSON("limit", 1)
+		w.admin.Do(t, "GET", adminJobs+"/stats").Want(200).WantJSON("total", 3).WantJSON("queues", map[string]any{"default": 1}).
+			WantJSON("states.completed", 1).WantJSON("states.cancelled", 1).WantJSON("states.scheduled", 1).WantJSON("states.discarded", 0)
+
+		// A dead job is tried again, and is dead again.
+		w.admin.Do(t, "POST", bad+"/retry").Want(200).WantJSON("state", "available")
+		w.await(t, bad, "cancelled").WantJSON("attempt", 2).WantJSON("errors.1.attempt", 2)
+		w.admin.Do(t, "POST", good+"/retry").WantError(409, "CONFLICT").WantJSON("error.details.state", "completed")
+		w.enqueue(t, badJob{"4"}, jobs.Unique("one"), jobs.At(time.Now().Add(time.Hour)))
+		w.admin.Do(t, "POST", bad+"/retry").WantError(409, "CONFLICT")
+
+		// One that waits is cancelled, and one that runs is stopped.
+		w.admin.Do(t, "POST", later+"/cancel").Want(200).WantJSON("state", "cancelled")
+		w.admin.Do(t, "POST", later+"/cancel").WantError(409, "CONFLICT")
+		endless := w.enqueue(t, endlessJob{"5"})
+		w.await(t, endless, "running")
+		w.admin.Do(t, "POST", endless+"/retry").WantError(409, "CONFLICT")
+		w.admin.Do(t, "POST", endless+"/cancel").Want(200)
+		w.await(t, endless, "cancelled")
+
+		for _, id := range []string{"x", "0", "-1", "99999999", "99999999999999999999"} {
+			w.admin.Do(t, "GET", adminJobs+"/"+id).WantError(404, "NOT_FOUND").WantJSON("error.details.id", id)
+			for _, verb := range []string{"/retry", "/cancel"} {
+				w.admin.Do(t, "POST", adminJobs+"/"+id+verb).WantError(404, "NOT_FOUND")
+			}
+		}
+	})
+}
