@@ -108,10 +108,10 @@ func TestShellWords(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		"/work/bin/omnistack": "./bin/omnistack", "/work/omnistack": "./omnistack", "/usr/bin/omnistack": "/usr/bin/omnistack",
-		"/work/..bin/omnistack": "./..bin/omnistack", "/workshop/omnistack": "/workshop/omnistack",
+		"/srv/bin/omnistack": "./bin/omnistack", "/srv/omnistack": "./omnistack", "/usr/bin/omnistack": "/usr/bin/omnistack",
+		"/srv/..bin/omnistack": "./..bin/omnistack", "/srvs/omnistack": "/srvs/omnistack",
 	} {
-		if got := relativeTo("/work", path); got != want {
+		if got := relativeTo("/srv", path); got != want {
 			t.Errorf("%s becomes %s, want %s", path, got, want)
 		}
 	}

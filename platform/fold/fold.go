@@ -9,11 +9,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Text returns s in compatibility composition (NFKC, Unicode Annex 15) with full case folding, so that "Straße",
-// "STRASSE" and "ｓtrasse" are one.
-func Text(s string) string {
-	folded := cases.Fold().String(norm.NFKC.String(s))
-	return norm.NFKC.String(strings.Map(cherokee, folded))
+// Text returns s as it is for a compatibility caseless match (The Unicode Standard, section 3.13, D146, but composed),
+// so that "Straße", "STRASSE" and "ｓtrasse" are one. Folding twice is part of the definition: what compatibility takes
+// apart may have cases of its own.
+func Text(s string) string { return once(once(norm.NFD.String(s))) }
+
+func once(s string) string {
+	return norm.NFKC.String(strings.Map(cherokee, cases.Fold().String(s)))
 }
 
 // cherokee maps small letters to capital ones, as Unicode's CaseFolding.txt has it for this script alone. x/text swaps
