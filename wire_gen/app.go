@@ -69,12 +69,9 @@ func ParseRoles(names []string) (Roles, error) {
 // the same time, and takes a second or two to reach them all.
 const notice = 5 * time.Second
 
-// margin is what running requests get beyond their own timeout to finish when the program is stopped.
+// margin is what running requests get beyond their own timeout to finish when the program is stopped, and jobs beyond the
+// requests.
 const margin = time.Second
-
-// grace is how long notice, requests and jobs may take together before the contexts of jobs end, which takes two seconds
-// more. Platforms kill after 30. A job that is killed is not lost, but waits for a minute or two.
-const grace = 27 * time.Second
 
 // Serve answers on the listener, and works jobs if that is a role of the process, until ctx ends. Then it lets running
 // requests finish, after them running jobs, and returns nil. Call the clean-up of Build after it: the database closes last.
@@ -99,12 +96,14 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	return errors.Join(err, a.stopJobs(context.WithoutCancel(ctx), told))
 }
 
-// stopJobs gives jobs what is left of the grace since the program was told to stop.
+// stopJobs ends the contexts of jobs when notice and requests, which went first, may have taken all of their time, or
+// sooner. So the program is gone within ten seconds more than REQUEST_TIMEOUT. A job that is killed is not lost, but waits
+// for a minute or two.
 func (a *App) stopJobs(ctx context.Context, told <-chan time.Time) error {
 	patience := jobs.Patience
 	select {
 	case since := <-told:
-		patience = min(patience, time.Until(since.Add(grace)))
+		patience = min(patience, time.Until(since.Add(notice+a.drain+margin)))
 	default: // it stops by itself
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
