@@ -59,3 +59,12 @@ func Principal(ctx context.Context) auth.Principal {
 	}
 	return auth.Principal{}
 }
+
+// TraceParent returns the W3C traceparent under which what the request that ctx belongs to leads to can be found, empty
+// outside of one.
+func TraceParent(ctx context.Context) string {
+	if c := callOf(ctx); c != nil {
+		return "00-" + c.traceID + "-" + c.traceID[:16] + "-00"
+	}
+	return ""
+}

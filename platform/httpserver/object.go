@@ -22,6 +22,13 @@ type Object[T any] struct {
 // Empty is the answer without a body.
 type Empty struct{}
 
+// Page is the answer that people look at in a browser, or any other document that isn't the API's JSON.
+type Page struct {
+	Media  string `header:"Content-Type"`            // such as "text/html; charset=utf-8"
+	Policy string `header:"Content-Security-Policy"` // what the page may load and do; the API's own, which is nothing, when empty
+	Body   []byte
+}
+
 // List is the answer that holds one page of a list.
 type List[T any] struct {
 	Body ListBody[T]
@@ -114,6 +121,9 @@ func (o *Object[T]) settle(status int, ifNoneMatch string) {
 }
 
 func (o *Object[T]) content() any { return o.Body }
+
+func (*Page) settle(int, string) {}
+func (*Page) content() any       { return nil } // huma writes bytes as they are
 
 func (l *List[T]) settle(int, string) {}
 func (l *List[T]) content() any       { return l.Body }

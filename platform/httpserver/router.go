@@ -63,7 +63,7 @@ type Router struct {
 	module string
 }
 
-// answer is satisfied by *Object, *List and *Empty.
+// answer is satisfied by *Object, *List, *Page and *Empty.
 type answer[O any] interface {
 	*O
 	answered

@@ -37,8 +37,17 @@ func (c Canvas) Markdown() string {
 	}
 	table(&page, "Ports", []string{"port", "answers"}, rows)
 
-	list(&page, "Events out", c.Publishes)
-	list(&page, "Events in", c.Consumes)
+	var sent []string
+	for _, event := range c.Publishes {
+		sent = append(sent, code(event.EventName()))
+	}
+	list(&page, "Events out", sent)
+
+	rows = nil
+	for _, consumer := range c.Consumes {
+		rows = append(rows, []string{code(consumer.Event), code(consumer.Name), consumer.Summary})
+	}
+	table(&page, "Events in", []string{"event", "consumer", "what"}, rows)
 
 	rows = nil
 	for _, job := range c.Jobs {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/module"
@@ -19,14 +20,22 @@ type personal struct{}
 func (personal) Export(context.Context, id.Scope, io.Writer) error { return nil }
 func (personal) Erase(context.Context, id.Scope) error             { return nil }
 
+// placed is an event.
+type placed struct{}
+
+func (placed) EventName() string               { return "orders.placed.v1" }
+func (placed) Aggregate() (id string, v int64) { return "", 0 }
+
 // A canvas with everything on it is the page in testdata.
 func TestAWholeCanvas(t *testing.T) {
 	canvas := module.Canvas{
 		Descriptor: module.Descriptor{
 			Name: "orders", Summary: "Orders: what a customer wants.",
 			Ports:     []module.Port{{Name: "orders.Book", Summary: "what is ordered"}},
-			Publishes: []string{"orders.placed.v1", "orders.cancelled.v1"},
-			Consumes:  []string{"users.user_deleted.v1"},
+			Publishes: []events.Event{placed{}},
+			Consumes: []events.Consumer{
+				{Event: "users.user_deleted.v1", Name: "orders.erase_user", Summary: "erases what the user ordered"},
+			},
 			Jobs:      []module.Job{{Kind: "orders.sweep", Cron: "0 3 * * *", Summary: "sweeps"}},
 			Metrics:   []string{"orders_placed_total"},
 			Tables:    []module.Table{{Name: "orders", Summary: "one row an order", Owner: "owner_id"}, {Name: "orders_kinds", Summary: "kinds"}},

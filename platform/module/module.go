@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -22,14 +23,15 @@ type Descriptor struct {
 
 	Routes    func(r *httpserver.Router) // registers its operations; their guards and rate groups stand in httpserver.Route
 	Ports     []Port                     // what other modules may ask
-	Publishes []string                   // the events it sends, by name and version
-	Consumes  []string                   // the events it handles
+	Publishes []events.Event             // a zero value of each event it sends
+	Consumes  []events.Consumer          // what it does when something happened, here or elsewhere
 	Jobs      []Job                      // the kinds of background work it runs
 	Models    []any                      // its rows: a pointer to each GORM model, for the schema tooling
 	Tables    []Table                    // its tables, and whose data they hold
 	Settings  config.Group               // what it reads from the environment
 	Metrics   []string                   // the metrics it reports
 
+	Reporter Reporter // counts for the daily report; nil if it has nothing to say there
 	Exporter Exporter // hands out a person's data; nil if it holds none
 	Eraser   Eraser   // erases a person's data; nil if it holds none
 	Seeder   Seeder   // fills a database for development; nil if it has nothing to show
@@ -62,6 +64,17 @@ type Table struct {
 	Name    string
 	Summary string
 	Owner   string // the column that names the user whose data a row is; empty when rows belong to nobody
+}
+
+// Reporter says in numbers what happened in the module between two times, for the daily report to administrators.
+type Reporter interface {
+	Report(ctx context.Context, from, to time.Time) ([]Figure, error)
+}
+
+// Figure is one line of a report, such as {"New users", "12"}. It names nobody.
+type Figure struct {
+	Name  string
+	Value string
 }
 
 // Exporter writes all the module holds of one user, as one JSON value.

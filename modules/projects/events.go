@@ -1,0 +1,47 @@
+package projects
+
+import "github.com/omnistack/omnistack/platform/events"
+
+// ProjectCreated says that a project exists now.
+type ProjectCreated struct {
+	ProjectID string `json:"project_id"`
+	OwnerID   string `json:"owner_id"`
+	Version   int64  `json:"version"`
+}
+
+// ProjectRenamed says that a project has another name now. Ask the Catalog which.
+type ProjectRenamed struct {
+	ProjectID string `json:"project_id"`
+	OwnerID   string `json:"owner_id"`
+	Version   int64  `json:"version"`
+}
+
+// ProjectDeleted says that a project is gone for its owner. It isn't said of each project of an owner who is erased.
+type ProjectDeleted struct {
+	ProjectID string `json:"project_id"`
+	OwnerID   string `json:"owner_id"`
+	Version   int64  `json:"version"`
+}
+
+// Published returns the events of the context.
+func Published() []events.Event {
+	return []events.Event{ProjectCreated{}, ProjectRenamed{}, ProjectDeleted{}}
+}
+
+// EventName returns the golden name.
+func (ProjectCreated) EventName() string { return "projects.project_created.v1" }
+
+// EventName returns the golden name.
+func (ProjectRenamed) EventName() string { return "projects.project_renamed.v1" }
+
+// EventName returns the golden name.
+func (ProjectDeleted) EventName() string { return "projects.project_deleted.v1" }
+
+// Aggregate returns the project.
+func (e ProjectCreated) Aggregate() (id string, version int64) { return e.ProjectID, e.Version }
+
+// Aggregate returns the project.
+func (e ProjectRenamed) Aggregate() (id string, version int64) { return e.ProjectID, e.Version }
+
+// Aggregate returns the project.
+func (e ProjectDeleted) Aggregate() (id string, version int64) { return e.ProjectID, e.Version }

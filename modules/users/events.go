@@ -1,0 +1,83 @@
+package users
+
+import "github.com/omnistack/omnistack/platform/events"
+
+// UserRegistered says that a person has an account now, by signing in for the first time.
+type UserRegistered struct {
+	UserID  string `json:"user_id"`
+	Version int64  `json:"version"`
+}
+
+// UserProfileChanged says that a user's name or picture is another one now. Ask the Directory which.
+type UserProfileChanged struct {
+	UserID  string `json:"user_id"`
+	Version int64  `json:"version"`
+}
+
+// UserSuspended says that a user may not act any more.
+type UserSuspended struct {
+	UserID  string `json:"user_id"`
+	Version int64  `json:"version"`
+}
+
+// UserReactivated says that a suspended user may act again.
+type UserReactivated struct {
+	UserID  string `json:"user_id"`
+	Version int64  `json:"version"`
+}
+
+// UserRoleChanged says that a user may do more, or less, than before.
+type UserRoleChanged struct {
+	UserID  string `json:"user_id"`
+	Role    string `json:"role"` // user, admin or superadmin
+	Version int64  `json:"version"`
+}
+
+// UserDeleted says that an account is gone for good. Every module erases what it holds of the user.
+type UserDeleted struct {
+	UserID  string `json:"user_id"`
+	Version int64  `json:"version"`
+}
+
+// Published returns the events of the context.
+func Published() []events.Event {
+	return []events.Event{
+		UserRegistered{}, UserProfileChanged{}, UserSuspended{}, UserReactivated{}, UserRoleChanged{}, UserDeleted{},
+	}
+}
+
+// EventName returns the golden name.
+func (UserRegistered) EventName() string { return "users.user_registered.v1" }
+
+// EventName returns the golden name.
+func (UserProfileChanged) EventName() string { return "users.user_profile_changed.v1" }
+
+// EventName returns the golden name.
+func (UserSuspended) EventName() string { return "users.user_suspended.v1" }
+
+// EventName returns the golden name.
+func (UserReactivated) EventName() string { return "users.user_reactivated.v1" }
+
+// EventName returns the golden name.
+func (UserRoleChanged) EventName() string { return "users.user_role_changed.v1" }
+
+// EventName returns the golden name.
+func (UserDeleted) EventName() string { return "users.user_deleted.v1" }
+
+// Aggregate returns the user.
+func (e UserRegistered) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// Aggregate returns the user.
+func (e UserProfileChanged) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// Aggregate returns the user.
+func (e UserSuspended) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// Aggregate returns the user.
+func (e UserReactivated) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// Aggregate returns the user.
+func (e UserRoleChanged) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// Aggregate returns the user.
+func (e UserDeleted) Aggregate() (id string, version int64) { return e.UserID, e.Version }
