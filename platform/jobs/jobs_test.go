@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -284,6 +285,69 @@ func TestAnErrorDecidesWhatBecomesOfItsJob(t *testing.T) {
 	})
 }
 
+func TestALastAttemptKnowsThatItIs(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		last := make(chan bool, 10)
+		s := newSuite(t, db, jobs.Kind(module.Job{Attempts: 3}, func(ctx context.Context, _ sweep) error {
+			last <- jobs.LastAttempt(ctx)
+			return errBoom
+		}))
+		if jobs.LastAttempt(t.Context()) {
+			t.Error("what is no attempt is the last")
+		}
+		s.RetryAfter(10 * time.Millisecond)
+		s.enqueue(sweep{"1"})
+		s.start()
+		s.await(0, rivertype.JobStateDiscarded)
+		for attempt, want := range []bool{false, false, true} {
+			if got := receive(t, last, "the work"); got != want {
+				t.Errorf("attempt %d is the last: %t", attempt+1, got)
+			}
+		}
+	})
+}
+
+// A queue of its own keeps a process as busy as the queue allows.
+func TestQueuesSayHowManyJobsRunAtOnce(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		begun, finish := make(chan string, 100), make(chan struct{})
+		work := func(queue string) func(context.Context) error {
+			return func(ctx context.Context) error {
+				begun <- queue
+				select {
+				case <-finish:
+				case <-ctx.Done():
+				}
+				return ctx.Err()
+			}
+		}
+		few, many := work("default"), work("events")
+		s := newSuite(t, db,
+			jobs.Kind(module.Job{}, func(ctx context.Context, _ sweep) error { return few(ctx) }),
+			jobs.Kind(module.Job{Queue: "events"}, func(ctx context.Context, _ other) error { return many(ctx) }))
+		var all []jobs.Request
+		for range 25 {
+			all = append(all, jobs.Request{Args: sweep{}}, jobs.Request{Args: other{}})
+		}
+		if err := db.WithinTx(t.Context(), func(ctx context.Context) error { return s.EnqueueMany(ctx, all...) }); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		running := map[string]int{}
+		for range 30 {
+			running[receive(t, begun, "the work")]++
+		}
+		if running["default"] != 10 || running["events"] != 20 {
+			t.Errorf("%v run at once", running)
+		}
+		close(finish)
+		for range 20 {
+			receive(t, begun, "the rest")
+		}
+		s.await(49, rivertype.JobStateCompleted)
+	})
+}
+
 func TestAPanicIsAnErrorLikeOthers(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *database.DB) {
 		s := newSuite(t, db, jobs.Kind(module.Job{Attempts: 2}, func(context.Context, sweep) error {
@@ -374,14 +438,26 @@ func TestManyAreEnqueuedTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		many = []jobs.Request{
+			{Args: sweep{"4"}, Options: []jobs.Option{jobs.Unique("b")}},
+			{Args: sweep{"5"}, Options: []jobs.Option{jobs.Unique("c")}},
+			{Args: sweep{"6"}, Options: []jobs.Option{jobs.Unique("c")}},
+		}
+		if err := db.WithinTx(t.Context(), enqueue); err != nil {
+			t.Errorf("the same id twice: %v", err)
+		}
 		if err := db.WithinTx(t.Context(), func(ctx context.Context) error { return s.EnqueueMany(ctx) }); err != nil {
 			t.Errorf("none at all: %v", err)
 		}
-		s.count(4) // the unique ones are there already
 		s.start()
-		for range 4 {
-			receive(t, worked, "the work")
+		seen := map[string]int{}
+		for range 5 {
+			seen[receive(t, worked, "the work")]++
 		}
+		if want := map[string]int{"1": 2, "2": 1, "3": 1, "5": 1}; !maps.Equal(seen, want) {
+			t.Errorf("worked were %v, want %v", seen, want)
+		}
+		s.count(5) // the unique ones were there already
 	})
 }
 

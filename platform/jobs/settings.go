@@ -52,6 +52,11 @@ const (
 // workers is how many jobs of one queue a process works at once.
 const workers = 10
 
+// workersOf are the queues that differ from that.
+var workersOf = map[string]int{
+	"events": 20, // deliveries are short, and each waits for its commit
+}
+
 // How long jobs that ended can be looked at.
 const (
 	keepCompleted = time.Hour

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -73,7 +74,7 @@ func (c *Client) config() (*river.Config, error) {
 		Workers:                     river.NewWorkers(),
 	}
 	for _, kind := range c.kinds {
-		conf.Queues[kind.Queue] = river.QueueConfig{MaxWorkers: workers}
+		conf.Queues[kind.Queue] = river.QueueConfig{MaxWorkers: cmp.Or(workersOf[kind.Queue], workers)}
 		river.AddWorkerArgs(conf.Workers, payload{kind: kind.Kind}, river.Worker[payload](handler{client: c, kind: kind}))
 		if kind.Cron == "" || c.settings.follower {
 			continue
@@ -177,7 +178,7 @@ func (h handler) run(ctx context.Context, job *river.Job[payload], log *zap.Logg
 			err = fmt.Errorf("panic: %v", reason)
 		}
 	}()
-	return h.kind.Run(ctx, job.Args.text)
+	return h.kind.Run(context.WithValue(ctx, attemptKey{}, &attempt{h.client, job.JobRow}), job.Args.text)
 }
 
 // failure is an error as it is stored with the job: without secrets and addresses, and not too long.
