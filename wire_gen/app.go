@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
 )
@@ -21,17 +22,27 @@ type App struct {
 	Modules *Modules
 
 	verifier *auth.Verifier
+	bus      *bus.Bus
 	jobs     *jobs.Client
 	roles    Roles
 	drain    time.Duration // how long running requests may take to finish when the program is stopped
 }
 
-func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier, background *jobs.Client, roles Roles) (*App, error) {
-	if err := background.Register(modules.jobs()); err != nil {
+func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
+	carrier *bus.Bus, background *jobs.Client, roles Roles) (*App, error) {
+	described := modules.Describe()
+	deliveries, err := carrier.Register(described)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range described {
+		deliveries = append(deliveries, m.Jobs...)
+	}
+	if err := background.Register(deliveries); err != nil {
 		return nil, err
 	}
 	drain := settings.Platform.HTTP.RequestTimeout + margin
-	return &App{Server: server, Modules: modules, verifier: verifier, jobs: background, roles: roles, drain: drain}, nil
+	return &App{Server: server, Modules: modules, verifier: verifier, bus: carrier, jobs: background, roles: roles, drain: drain}, nil
 }
 
 // The roles a process can have, as the flag of serve names them.
@@ -73,11 +84,12 @@ const notice = 5 * time.Second
 // requests.
 const margin = time.Second
 
-// Serve answers on the listener, and works jobs if that is a role of the process, until ctx ends. Then it lets running
-// requests finish, after them running jobs, and returns nil. Call the clean-up of Build after it: the database closes last.
+// Serve answers on the listener, and works jobs and delivers events if that is a role of the process, until ctx ends. Then
+// it lets running requests finish, after them running jobs, then deliveries, and returns nil. Call the clean-up of Build after
+// it: the database closes last.
 func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	if a.roles.Worker {
-		if err := a.jobs.Start(ctx); err != nil {
+		if err := a.work(ctx); err != nil {
 			return err
 		}
 	}
@@ -93,7 +105,19 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	err := a.Server.Serve(ctx, listener, a.drain)
 	stop()
 	<-ended
-	return errors.Join(err, a.stopJobs(context.WithoutCancel(ctx), told))
+	return errors.Join(err, a.stopJobs(context.WithoutCancel(ctx), told), a.bus.Stop())
+}
+
+// work starts what jobs deliver to before the jobs.
+func (a *App) work(ctx context.Context) error {
+	err := a.bus.Start(ctx)
+	if err == nil {
+		err = a.jobs.Start(ctx)
+	}
+	if err != nil {
+		return errors.Join(err, a.bus.Stop())
+	}
+	return nil
 }
 
 // stopJobs ends the contexts of jobs when notice and requests, which went first, may have taken all of their time, or
@@ -109,6 +133,11 @@ func (a *App) stopJobs(ctx context.Context, told <-chan time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return a.jobs.Stop(ctx)
+}
+
+// ReplayDead delivers again the events that were given up, and returns how many deliveries that were.
+func (a *App) ReplayDead(ctx context.Context, which bus.Dead) (int, error) {
+	return a.bus.ReplayDead(ctx, which)
 }
 
 // version is set when a release is built: -ldflags "-X github.com/omnistack/omnistack/wire_gen.version=v1.2.3".

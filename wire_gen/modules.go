@@ -1,11 +1,14 @@
 package wiregen
 
 import (
+	"slices"
+
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
@@ -30,17 +33,8 @@ func (m *Modules) Describe() []module.Descriptor {
 	}
 }
 
-// jobs returns every module's kinds of background work.
-func (m *Modules) jobs() []module.Job {
-	var kinds []module.Job
-	for _, described := range m.Describe() {
-		kinds = append(kinds, described.Jobs...)
-	}
-	return kinds
-}
-
 // Platform returns the tables of contents of the platform's packages that keep something in the database.
-func Platform() []module.Descriptor { return []module.Descriptor{jobs.Describe()} }
+func Platform() []module.Descriptor { return []module.Descriptor{bus.Describe(), jobs.Describe()} }
 
 // mount registers every module's routes.
 func (m *Modules) mount(server *httpserver.Server) {
@@ -51,10 +45,10 @@ func (m *Modules) mount(server *httpserver.Server) {
 	}
 }
 
-// Models returns the rows of every module, for the schema tooling.
+// Models returns the rows of every module and of the platform, for the schema tooling.
 func Models() []any {
 	var models []any
-	for _, described := range unopened(&Settings{}).Describe() {
+	for _, described := range slices.Concat(unopened(&Settings{}).Describe(), Platform()) {
 		models = append(models, described.Models...)
 	}
 	return models

@@ -12,6 +12,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/cache"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
@@ -144,7 +145,7 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
-	dev *auth.DevIssuer, modules *Modules, background *jobs.Client, roles Roles, log *zap.Logger) *httpserver.Server {
+	dev *auth.DevIssuer, modules *Modules, carrier *bus.Bus, background *jobs.Client, roles Roles, log *zap.Logger) *httpserver.Server {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -174,8 +175,17 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 		server.AddDevIssuer(dev)
 	}
 	modules.mount(server)
+	carrier.Routes(server.Router("events"))
 	background.Routes(server.Router("jobs"))
 	return server
+}
+
+func busOptions(settings *Settings) bus.Options {
+	var options bus.Options
+	if settings.Platform.Events.Transport == config.TransportRedis {
+		options.RedisURL = settings.Platform.Redis.URL.Reveal()
+	}
+	return options
 }
 
 func usersDeps(settings *Settings, db *database.DB, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {

@@ -11,6 +11,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/jobs"
@@ -42,6 +43,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		auth.NewGate,
 		moduleSet,
 		jobs.New,
+		busOptions,
+		bus.New,
 		newServer,
 		newApp,
 	))

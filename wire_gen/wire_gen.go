@@ -12,6 +12,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/jobs"
@@ -70,8 +71,15 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
-	server := newServer(settings, db, client, gate, devIssuer, modules, jobsClient, roles, log)
-	app, err := newApp(settings, server, modules, verifier, jobsClient, roles)
+	options := busOptions(settings)
+	busBus, err := bus.New(db, jobsClient, clock, options, log)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	server := newServer(settings, db, client, gate, devIssuer, modules, busBus, jobsClient, roles, log)
+	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, roles)
 	if err != nil {
 		cleanup2()
 		cleanup()

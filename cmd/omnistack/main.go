@@ -82,7 +82,7 @@ func (c *cli) root() *cobra.Command {
 	}
 	return group(root,
 		c.serveCommand(), c.workerCommand(), c.migrateCommand(), c.seedCommand(), c.tokenCommand(),
-		c.configCommand(), c.doctorCommand(), c.modulesCommand(), c.versionCommand(),
+		c.configCommand(), c.doctorCommand(), c.modulesCommand(), c.eventsCommand(), c.versionCommand(),
 	)
 }
 

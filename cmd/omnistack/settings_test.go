@@ -16,7 +16,7 @@ func TestWrongSettingsAreAllListedAtOnce(t *testing.T) {
 	wrong := newDesk(t).with("PORT=eight thousand", "LOG_LEVEL=LOUD", "REQUEST_TIMEOUT=soon", "SECRET_KEY="+canary[:20],
 		"RATE_LIMIT_DEFAULT=60/min", "BACKEND_CORS_ORIGINS=*", "EMAIL_PROVIDER=pigeon",
 		"DATABASE_URL=mysql://root:"+canary+"@localhost/app", "STRIPE_SECRET_KEY="+canary)
-	for _, call := range []string{"serve", "worker", "migrate up", "migrate status", "seed", "token --sub alice", "doctor"} {
+	for _, call := range []string{"serve", "worker", "migrate up", "migrate status", "seed", "token --sub alice", "doctor", "events replay"} {
 		ended := wrong.run(strings.Fields(call)...)
 		ended.want(t, exitFailed, "", "9 settings are not valid:", `PORT="eight thousand" (environment): must be a whole number`,
 			`LOG_LEVEL="LOUD"`, `REQUEST_TIMEOUT="soon"`, "SECRET_KEY", `RATE_LIMIT_DEFAULT="60/min"`, "BACKEND_CORS_ORIGINS",

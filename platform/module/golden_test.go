@@ -36,11 +36,11 @@ func TestAWholeCanvas(t *testing.T) {
 			Consumes: []events.Consumer{
 				{Event: "users.user_deleted.v1", Name: "orders.erase_user", Summary: "erases what the user ordered"},
 			},
-			Jobs:      []module.Job{{Kind: "orders.sweep", Cron: "0 3 * * *", Summary: "sweeps"}},
-			Metrics:   []string{"orders_placed_total"},
-			Tables:    []module.Table{{Name: "orders", Summary: "one row an order", Owner: "owner_id"}, {Name: "orders_kinds", Summary: "kinds"}},
-			Exporter:  personal{},
-			Eraser:    personal{},
+			Jobs:     []module.Job{{Kind: "orders.sweep", Cron: "0 3 * * *", Summary: "sweeps"}},
+			Metrics:  []string{"orders_placed_total"},
+			Tables:   []module.Table{{Name: "orders", Summary: "one row an order", Owner: "owner_id"}, {Name: "orders_kinds", Summary: "kinds"}},
+			Exporter: personal{},
+			Eraser:   personal{},
 		},
 		About: "It owns orders.",
 		Operations: []httpserver.Route{

@@ -1,0 +1,355 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/telemetry"
+)
+
+// consumer is a consumer with what this process knows of its work.
+type consumer struct {
+	events.Consumer
+
+	inbound *inbound // what jobs deliver
+
+	handled, failed, dead, strange atomic.Int64
+}
+
+func newConsumer(about events.Consumer) *consumer {
+	return &consumer{Consumer: about, inbound: &inbound{messages: make(chan *message.Message), closing: make(chan struct{})}}
+}
+
+// subscription is what the router reads a consumer's events from, and what becomes of those that fail.
+type subscription struct {
+	message.Subscriber
+
+	// again is how an event is tried before it is given up here.
+	again middleware.Retry
+	// giveUp takes an event that failed. Its error is why that can't be done, and then the event comes again.
+	giveUp func(ctx context.Context, c *consumer, eventID string, why error) error
+}
+
+// router is Watermill's Router with a handler for each consumer.
+type router struct {
+	*message.Router
+
+	ended chan error
+}
+
+// closeTimeout bounds how long handlers may go on when the router is closed.
+const closeTimeout = 10 * time.Second
+
+// Start delivers events until Stop. It goes on when ctx ends.
+func (b *Bus) Start(ctx context.Context) error {
+	if err := b.ledger.enroll(ctx, slices.Sorted(maps.Keys(b.consumers)), b.clock.Now()); err != nil {
+		return err
+	}
+	if err := b.road.open(ctx); err != nil {
+		return err
+	}
+	running, err := message.NewRouter(message.RouterConfig{CloseTimeout: closeTimeout}, watermillLog{b.log})
+	if err != nil {
+		return err
+	}
+	for _, c := range b.consumers {
+		// What jobs deliver comes in beside what the road brings.
+		b.addHandler(running, c, c.Name, b.jobSubscription(c))
+		if own := b.road.subscription(c); own.Subscriber != nil {
+			b.addHandler(running, c, c.Name+" by stream", own)
+		}
+	}
+	b.router = &router{running, make(chan error, 1)}
+	go func() { b.router.ended <- running.Run(context.WithoutCancel(ctx)) }()
+	select {
+	case <-running.Running():
+		return nil
+	case err := <-b.router.ended:
+		b.router = nil
+		return fmt.Errorf("events: %w", err)
+	}
+}
+
+// addHandler adds a handler with its middleware, the outermost first. What is inside of the retry is done anew with each
+// try: the deadline too, or the second would begin with the one that the first has used up.
+func (b *Bus) addHandler(running *message.Router, c *consumer, name string, from subscription) {
+	handler := running.AddConsumerHandler(name, c.Event, from.Subscriber, b.handle(c))
+	handler.AddMiddleware(b.poison(c, from.giveUp), b.measure(c), b.correlate(c), b.recover(c), from.again.Middleware, middleware.Timeout(c.Timeout))
+}
+
+// Stop waits for handlers that run, ten seconds at most, and ends the delivery. Stop the jobs first. Without a Start it does
+// nothing.
+func (b *Bus) Stop() error {
+	if b.router == nil {
+		return nil
+	}
+	err := b.router.Close()
+	return errors.Join(err, <-b.router.ended, b.road.close())
+}
+
+// handle returns what handles one event for the consumer: the inbox row and all effects are one transaction.
+func (b *Bus) handle(c *consumer) message.NoPublishHandlerFunc {
+	return func(msg *message.Message) error {
+		ctx := msg.Context()
+		return b.db.WithinTx(ctx, func(ctx context.Context) error {
+			first, err := b.ledger.settle(ctx, c.Name, msg.UUID, stateDone, "", b.clock.Now())
+			if err != nil || !first {
+				return err
+			}
+			return c.Handle(ctx, *handled(ctx))
+		})
+	}
+}
+
+// poison takes an event that failed out of the way of the others, or sends it back if even that fails.
+func (b *Bus) poison(c *consumer, giveUp func(context.Context, *consumer, string, error) error) message.HandlerMiddleware {
+	return func(next message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			ctx := msg.Context() // a try that timed out leaves its own behind
+			if _, err := next(msg); err != nil {
+				return nil, giveUp(ctx, c, msg.UUID, err)
+			}
+			return nil, nil
+		}
+	}
+}
+
+// measure counts what becomes of deliveries, and logs the ones that fail.
+func (b *Bus) measure(c *consumer) message.HandlerMiddleware {
+	return func(next message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			_, err := next(msg)
+			switch {
+			case err == nil:
+				c.handled.Add(1)
+			default:
+				c.failed.Add(1)
+				b.log.Warn("an event wasn't handled", zap.String("consumer", c.Name), zap.String("event", msg.UUID), zap.Error(err))
+			}
+			return nil, err
+		}
+	}
+}
+
+// handledKey finds the event that is being handled.
+type handledKey struct{}
+
+// handled returns the event that is being handled, nil outside of a consumer.
+func handled(ctx context.Context) *events.Envelope {
+	event, _ := ctx.Value(handledKey{}).(*events.Envelope)
+	return event
+}
+
+// correlate passes on where the event came from: what the handler publishes comes from there too. A message that isn't an
+// event of the consumer's name is nobody's, and done with.
+func (b *Bus) correlate(c *consumer) message.HandlerMiddleware {
+	return func(next message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) ([]*message.Message, error) {
+			envelope, err := fromMessage(msg)
+			if err != nil || envelope.Name != c.Event {
+				c.strange.Add(1)
+				b.log.Warn("a message is no event that the consumer knows", zap.String("consumer", c.Name), zap.String("message", msg.UUID), zap.Error(err))
+				return nil, nil
+			}
+			msg.SetContext(context.WithValue(msg.Context(), handledKey{}, &envelope))
+			return next(msg)
+		}
+	}
+}
+
+// recover makes a panic an error like others.
+func (b *Bus) recover(c *consumer) message.HandlerMiddleware {
+	return func(next message.HandlerFunc) message.HandlerFunc {
+		return func(msg *message.Message) (_ []*message.Message, err error) {
+			defer func() {
+				if reason := recover(); reason != nil {
+					b.log.Error("a consumer panicked", zap.String("consumer", c.Name), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
+					err = fmt.Errorf("panic: %v", reason)
+				}
+			}()
+			return next(msg)
+		}
+	}
+}
+
+// bury makes the event dead for the consumer.
+func (b *Bus) bury(ctx context.Context, c *consumer, eventID string, why error) error {
+	err := b.db.WithinTx(context.WithoutCancel(ctx), func(ctx context.Context) error {
+		_, err := b.ledger.settle(ctx, c.Name, eventID, stateDead, shown(why), b.clock.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.dead.Add(1)
+	b.log.Error("an event is dead for a consumer", zap.String("consumer", c.Name), zap.String("event", eventID), zap.Error(why))
+	return nil
+}
+
+// shown returns the text of an error as it is stored: without secrets and addresses, and not too long.
+func shown(err error) string {
+	const most = 2000
+	text := telemetry.Mask(err.Error())
+	return strings.ReplaceAll(strings.ToValidUTF8(text[:min(len(text), most)], ""), "\x00", "")
+}
+
+// The metadata of a message: the attributes of CloudEvents, by their names.
+const (
+	metaName        = "type"
+	metaAggregate   = "subject"
+	metaVersion     = "aggregateversion"
+	metaTime        = "time"
+	metaCorrelation = "correlationid"
+	metaActor       = "actor"
+	metaTrace       = "traceparent"
+)
+
+// toMessage returns the event as Watermill carries it.
+func toMessage(ctx context.Context, e events.Envelope) *message.Message {
+	msg := message.NewMessageWithContext(ctx, e.ID, message.Payload(e.Payload))
+	msg.Metadata = message.Metadata{
+		metaName: e.Name, metaAggregate: e.Aggregate, metaVersion: strconv.FormatInt(e.Version, 10), metaTime: e.Time.Format(time.RFC3339Nano),
+		metaCorrelation: e.Correlation, metaActor: e.Actor, metaTrace: e.Trace,
+	}
+	return msg
+}
+
+// fromMessage returns the event that a message carries, or errs.Invalid.
+func fromMessage(msg *message.Message) (events.Envelope, error) {
+	meta := msg.Metadata
+	at, err := time.Parse(time.RFC3339Nano, meta.Get(metaTime))
+	version, unreadable := strconv.ParseInt(meta.Get(metaVersion), 10, 64)
+	err = cmp.Or(err, unreadable)
+	if err != nil {
+		return events.Envelope{}, errs.New(errs.Invalid, "The message isn't an event").Because(err)
+	}
+	return events.Envelope{
+		ID: msg.UUID, Name: meta.Get(metaName), Aggregate: meta.Get(metaAggregate), Version: version, Time: at.UTC(),
+		Payload: json.RawMessage(msg.Payload),
+		Origin:  events.Origin{Correlation: meta.Get(metaCorrelation), Actor: meta.Get(metaActor), Trace: meta.Get(metaTrace)},
+	}, nil
+}
+
+// queue is the queue of the jobs that carry events.
+const queue = "events"
+
+// delivery are the arguments of the job that delivers one event to one consumer.
+type delivery struct {
+	consumer string
+	Event    string `json:"event"`
+}
+
+// Kind returns the name of the consumer: a process that doesn't know it leaves its jobs to others.
+func (d delivery) Kind() string { return d.consumer }
+
+// grace is what a delivery job may take beyond its consumer's own timeout.
+const grace = 5 * time.Second
+
+// deliveryKind returns the kind of job that delivers to the consumer.
+func (b *Bus) deliveryKind(about events.Consumer) module.Job {
+	return module.Job{
+		Kind: about.Name, Summary: "delivers " + about.Event, Queue: queue,
+		Timeout: about.Timeout + grace, Attempts: about.Attempts, Backoff: about.Backoff,
+		Run: func(ctx context.Context, text []byte) error {
+			var args delivery
+			if err := json.Unmarshal(text, &args); err != nil {
+				return errs.New(errs.Invalid, "The arguments of the job can't be read").Because(err)
+			}
+			envelope, err := b.ledger.find(ctx, args.Event)
+			if err != nil {
+				return err
+			}
+			return b.consumers[about.Name].inbound.deliver(toMessage(ctx, envelope))
+		},
+	}
+}
+
+// jobSubscription returns what jobs deliver to the consumer. The job is told how it went, and tries again.
+func (b *Bus) jobSubscription(c *consumer) subscription {
+	return subscription{c.inbound, middleware.Retry{}, func(ctx context.Context, c *consumer, eventID string, why error) error {
+		outcomeOf(ctx).err = why
+		if errs.From(why).Kind.Retryable() && !jobs.LastAttempt(ctx) || ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
+			return nil
+		}
+		return b.bury(ctx, c, eventID, why)
+	}}
+}
+
+// inbound is a message.Subscriber whose messages are handed in.
+type inbound struct {
+	messages chan *message.Message
+	closing  chan struct{}
+}
+
+// Subscribe returns the messages.
+func (i *inbound) Subscribe(ctx context.Context, _ string) (<-chan *message.Message, error) {
+	out := make(chan *message.Message)
+	go func() {
+		defer close(out)
+		for {
+			select {
+			case msg := <-i.messages:
+				out <- msg
+			case <-i.closing:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out, nil
+}
+
+// Close ends the subscription.
+func (i *inbound) Close() error {
+	close(i.closing)
+	return nil
+}
+
+// outcome is what became of a message that was handed in.
+type outcome struct{ err error }
+
+type outcomeKey struct{}
+
+func outcomeOf(ctx context.Context) *outcome {
+	came, _ := ctx.Value(outcomeKey{}).(*outcome)
+	return came
+}
+
+// deliver hands a message to the router and returns what the consumer made of it.
+func (i *inbound) deliver(msg *message.Message) error {
+	came := &outcome{}
+	ctx := context.WithValue(msg.Context(), outcomeKey{}, came)
+	msg.SetContext(ctx)
+	select {
+	case i.messages <- msg:
+	case <-i.closing:
+		return errs.New(errs.Unavailable, "Events aren't delivered here any more")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-msg.Acked():
+		return came.err
+	case <-msg.Nacked():
+		return errors.Join(came.err, errors.New("the event couldn't be given up"))
+	}
+}
