@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/asyncapi"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/cache"
@@ -145,7 +146,7 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
-	dev *auth.DevIssuer, modules *Modules, carrier *bus.Bus, background *jobs.Client, roles Roles, log *zap.Logger) *httpserver.Server {
+	dev *auth.DevIssuer, modules *Modules, carrier *bus.Bus, background *jobs.Client, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -169,7 +170,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 	}
 	server := httpserver.New(options, log)
 	if !roles.API {
-		return server
+		return server, nil
 	}
 	if dev != nil {
 		server.AddDevIssuer(dev)
@@ -177,7 +178,14 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 	modules.mount(server)
 	carrier.Routes(server.Router("events"))
 	background.Routes(server.Router("jobs"))
-	return server
+	if conf.DocsEnabled {
+		document, err := asyncapi.Document(options.Title, options.Version, modules.Describe())
+		if err != nil {
+			return nil, err
+		}
+		server.AddDocument("/asyncapi.json", "The events", document)
+	}
+	return server, nil
 }
 
 func busOptions(settings *Settings) bus.Options {

@@ -78,7 +78,12 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
-	server := newServer(settings, db, client, gate, devIssuer, modules, busBus, jobsClient, roles, log)
+	server, err := newServer(settings, db, client, gate, devIssuer, modules, busBus, jobsClient, roles, log)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, roles)
 	if err != nil {
 		cleanup2()

@@ -73,6 +73,11 @@ func (s *Server) addDocs() {
 	asset("/docs/swagger-ui.css", "Part of /docs", "text/css; charset=utf-8", "gzip", docsStyle)
 }
 
+// AddDocument serves a document in JSON at a path of the root, beside the API document. Call it if the docs are wanted.
+func (s *Server) AddDocument(path, summary string, content []byte) {
+	s.raw(Route{Method: http.MethodGet, Path: path, Summary: summary}, fixed(contentType, content))
+}
+
 // about is the introduction of the API document.
 const about = "Send an access token as `Authorization: Bearer …`. Every error has the one form of the schema `Error`; " +
 	"quote its `request_id` when you ask for help."

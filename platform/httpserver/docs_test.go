@@ -39,6 +39,27 @@ func TestDocsAreServedOnlyWhenEnabled(t *testing.T) {
 	}
 }
 
+// A document from elsewhere is served to anybody, counts against no limit, and isn't a part of the API.
+func TestADocumentFromElsewhere(t *testing.T) {
+	const content = `{"asyncapi": "3.0.0"}`
+	f := newFixture(t, nil, withDocs)
+	f.server.AddDocument("/asyncapi.json", "The events", []byte(content))
+	f.listen(t)
+	got := f.anyone.Do(t, "GET", "/asyncapi.json").Want(200).WantHeader("Content-Type", "application/json")
+	if string(got.Body) != content {
+		t.Errorf("got %s", got.Body)
+	}
+	if head := f.anyone.Do(t, "HEAD", "/asyncapi.json").Want(200); len(head.Body) > 0 {
+		t.Errorf("HEAD answers %s", head.Body)
+	}
+	f.anyone.Do(t, "POST", "/asyncapi.json").WantError(405, "METHOD_NOT_ALLOWED")
+	f.anyone.Do(t, "GET", "/api/v1/asyncapi.json").WantError(404, "NOT_FOUND")
+	routes := f.server.Routes()
+	if route := routes[len(routes)-1]; route.Full != "/asyncapi.json" || route.Guard != Public || route.Rate != RateExempt || !route.Hidden {
+		t.Errorf("the route is %+v", route)
+	}
+}
+
 // The page names no other host, and all that it loads is served.
 func TestTheDocsPageIsSelfContained(t *testing.T) {
 	f := start(t, nil, withDocs)

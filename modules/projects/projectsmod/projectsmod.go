@@ -39,15 +39,16 @@ func (m *Module) Catalog() projects.Catalog { return m.app }
 // Describe returns the table of contents.
 func (m *Module) Describe() module.Descriptor {
 	return module.Descriptor{
-		Name:    "projects",
-		Summary: "Projects: what a user works on. The example to copy for a resource of your own.",
-		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
-		Ports:   []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has"}},
-		Jobs:    jobs.Kinds(m.app),
-		Models:  store.Models(),
-		Tables:  []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
-		Eraser:  m.app,
-		Seeder:  seeder{m.app},
+		Name:      "projects",
+		Summary:   "Projects: what a user works on. The example to copy for a resource of your own.",
+		Routes:    func(r *httpserver.Router) { httpapi.Register(r, m.app) },
+		Ports:     []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has"}},
+		Publishes: projects.Published(),
+		Jobs:      jobs.Kinds(m.app),
+		Models:    store.Models(),
+		Tables:    []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
+		Eraser:    m.app,
+		Seeder:    seeder{m.app},
 	}
 }
 

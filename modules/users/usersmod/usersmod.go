@@ -53,7 +53,8 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "users.Directory", Summary: "a user's name, address and state"},
 			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
 		},
-		Models: store.Models(),
+		Publishes: users.Published(),
+		Models:    store.Models(),
 		Tables: []module.Table{
 			{Name: "users", Summary: "one row a person, tombstones too", Owner: "id"},
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
