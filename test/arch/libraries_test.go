@@ -34,6 +34,7 @@ var libraries = []library{
 	{"github.com/riverqueue/river", "platform/jobs"},
 	{"github.com/robfig/cron", "platform/jobs"},
 	{"github.com/rs/cors", "platform/httpserver"},
+	{"github.com/santhosh-tekuri/jsonschema", "test/contract_test"},
 	{"github.com/spf13/cobra", "cmd/omnistack cmd/scaffold"},
 	{"go.uber.org/zap", "cmd/omnistack platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},
