@@ -1,6 +1,8 @@
 package database
 
 import (
+	"strings"
+
 	"gorm.io/gorm"
 )
 
@@ -52,4 +54,9 @@ func Scalar[T any](row Row) (T, error) {
 	var value T
 	err := row.Scan(&value)
 	return value, err
+}
+
+// Containing returns the pattern of a text anywhere in a column, for LIKE ? ESCAPE '\'. What LIKE gives a meaning has none.
+func Containing(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }

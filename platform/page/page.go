@@ -9,6 +9,7 @@ package page
 import (
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -45,6 +46,15 @@ type Key struct {
 	Value string
 	ID    string
 }
+
+// keyTime writes a time so that it can be read back to the microsecond.
+const keyTime = "2006-01-02T15:04:05.000000Z"
+
+// At returns the place of an item in a list that is sorted by time.
+func At(at time.Time, id string) Key { return Key{Value: at.UTC().Format(keyTime), ID: id} }
+
+// Time returns the time of a key that At made.
+func (k Key) Time() (time.Time, error) { return time.Parse(keyTime, k.Value) }
 
 // Cursors makes and reads cursors. It is safe for concurrent use.
 type Cursors struct{ signer keyring.Signer }

@@ -2,6 +2,7 @@ package page_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -31,6 +32,23 @@ func TestACursorHoldsForItsListOnly(t *testing.T) {
 		if _, err := cursors().Decode(cursor, about...); !errs.Is(err, errs.Invalid) {
 			t.Errorf("%s: got %v, want an invalid cursor", name, err)
 		}
+	}
+}
+
+// A time comes back from a key as it was, to the microsecond, wherever it was told.
+func TestAPlaceInTimeComesBack(t *testing.T) {
+	for _, at := range []time.Time{
+		time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		time.Date(2026, 1, 2, 3, 4, 5, 999_999_000, time.UTC),
+		time.Date(2026, 1, 2, 3, 4, 5, 1000, time.FixedZone("east", 7200)),
+	} {
+		key := page.At(at, "i")
+		if got, err := key.Time(); err != nil || !got.Equal(at) || got.Location() != time.UTC || key.ID != "i" {
+			t.Errorf("%s becomes %+v and that %s, %v", at, key, got, err)
+		}
+	}
+	if _, err := (page.Key{Value: "a name"}).Time(); err == nil {
+		t.Error("a name is a time")
 	}
 }
 

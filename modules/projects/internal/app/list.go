@@ -20,16 +20,12 @@ const (
 	ByNameDown  Sort = "-name"
 )
 
-// keyTime writes a time so that it can be read back to the microsecond.
-const keyTime = "2006-01-02T15:04:05.000000Z"
-
 // key returns the project's place in this order.
 func (s Sort) key(project domain.Project) page.Key {
-	value := project.CreatedAt.Format(keyTime)
 	if s == ByName || s == ByNameDown {
-		value = fold.Text(project.Name)
+		return page.Key{Value: fold.Text(project.Name), ID: project.ID}
 	}
-	return page.Key{Value: value, ID: project.ID}
+	return page.At(project.CreatedAt, project.ID)
 }
 
 // List returns a page of the owner's projects whose names hold the search text, whatever its case. A cursor of another
