@@ -17,7 +17,7 @@ import (
 
 // unopened puts the modules together over a platform that isn't there, to be asked what they are made of.
 func unopened(settings *Settings) *Modules {
-	return buildModules(settings, nil, page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
+	return buildModules(settings, nil, nil, page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
 }
 
 // Catalog returns the canvas of every module, without opening anything.

@@ -18,9 +18,11 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
+	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/schema"
 )
 
@@ -196,8 +198,12 @@ func busOptions(settings *Settings) bus.Options {
 	return options
 }
 
-func usersDeps(settings *Settings, db *database.DB, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
-	return usersmod.Deps{DB: db, Clock: clock, Principals: principals, Settings: &settings.Users, Issuer: providers[0].Issuer}
+func usersDeps(settings *Settings, db *database.DB, events events.Publisher, cursors page.Cursors, principals *auth.PrincipalCache,
+	clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
+	return usersmod.Deps{
+		DB: db, Events: events, Cursors: cursors, Clock: clock, Principals: principals,
+		Settings: &settings.Users, Issuer: providers[0].Issuer,
+	}
 }
 
 func accountsOf(users *usersmod.Module) auth.Accounts { return users.Accounts() }

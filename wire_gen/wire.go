@@ -14,6 +14,7 @@ import (
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/page"
 )
@@ -45,12 +46,13 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		jobs.New,
 		busOptions,
 		bus.New,
+		wire.Bind(new(events.Publisher), new(*bus.Bus)),
 		newServer,
 		newApp,
 	))
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) *Modules {
+func buildModules(settings *Settings, db *database.DB, events events.Publisher, cursors page.Cursors, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) *Modules {
 	panic(wire.Build(moduleSet))
 }

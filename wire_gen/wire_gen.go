@@ -15,6 +15,7 @@ import (
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/page"
 	"go.uber.org/zap"
@@ -47,24 +48,6 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	verifier := newVerifier(v, clock, log)
-	principalCache := auth.NewPrincipalCache(clock)
-	deps := usersDeps(settings, db, principalCache, clock, v)
-	module := usersmod.New(deps)
-	accounts := accountsOf(module)
-	gate := auth.NewGate(verifier, accounts, principalCache)
-	keyring := newKeyring(settings)
-	cursors := page.NewCursors(keyring)
-	projectsmodDeps := projectsmod.Deps{
-		DB:      db,
-		Cursors: cursors,
-		Clock:   clock,
-	}
-	projectsmodModule := projectsmod.New(projectsmodDeps)
-	modules := &Modules{
-		Users:    module,
-		Projects: projectsmodModule,
-		Settings: settings,
-	}
 	jobsClient, err := jobs.New(db, log)
 	if err != nil {
 		cleanup2()
@@ -77,6 +60,25 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup2()
 		cleanup()
 		return nil, nil, err
+	}
+	keyring := newKeyring(settings)
+	cursors := page.NewCursors(keyring)
+	principalCache := auth.NewPrincipalCache(clock)
+	deps := usersDeps(settings, db, busBus, cursors, principalCache, clock, v)
+	module := usersmod.New(deps)
+	accounts := accountsOf(module)
+	gate := auth.NewGate(verifier, accounts, principalCache)
+	projectsmodDeps := projectsmod.Deps{
+		DB:      db,
+		Events:  busBus,
+		Cursors: cursors,
+		Clock:   clock,
+	}
+	projectsmodModule := projectsmod.New(projectsmodDeps)
+	modules := &Modules{
+		Users:    module,
+		Projects: projectsmodModule,
+		Settings: settings,
 	}
 	server, err := newServer(settings, db, client, gate, devIssuer, modules, busBus, jobsClient, roles, log)
 	if err != nil {
@@ -97,11 +99,12 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, cursors page.Cursors, principals *auth.PrincipalCache, clock2 clock.Clock, providers []*auth.Provider) *Modules {
-	deps := usersDeps(settings, db, principals, clock2, providers)
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, cursors page.Cursors, principals *auth.PrincipalCache, clock2 clock.Clock, providers []*auth.Provider) *Modules {
+	deps := usersDeps(settings, db, events2, cursors, principals, clock2, providers)
 	module := usersmod.New(deps)
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
+		Events:  events2,
 		Cursors: cursors,
 		Clock:   clock2,
 	}

@@ -9,6 +9,9 @@
 //   - A user's id is the token's subject when nobody else ever had that id, else a new UUID.
 //   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
 //   - A suspended or deleted user can do nothing.
+//   - Only a superadmin makes or unmakes administrators; nobody changes their own role or suspends themselves, and the last
+//     active superadmin stays.
+//   - Every change that matters elsewhere is told, once, by an event.
 //
-// It refuses to keep passwords, to sign anybody in, and to tell one user about another.
+// It refuses to keep passwords, to sign anybody in, and to tell one user, unless an administrator, about another.
 package users

@@ -114,6 +114,7 @@ func New(options Options, log *zap.Logger) *Server {
 func humaConfig(options Options) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[patch.Field[string]](), reflect.TypeFor[*string]())
+	registry.RegisterTypeAlias(reflect.TypeFor[patch.Field[bool]](), reflect.TypeFor[*bool]())
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",

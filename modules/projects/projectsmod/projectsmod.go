@@ -4,14 +4,18 @@ package projectsmod
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/projects"
+	"github.com/omnistack/omnistack/modules/projects/internal/adapters/consumers"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/httpapi"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/module"
@@ -21,6 +25,7 @@ import (
 // Deps are what the context needs from the house.
 type Deps struct {
 	DB      *database.DB
+	Events  events.Publisher
 	Cursors page.Cursors
 	Clock   clock.Clock
 }
@@ -30,7 +35,7 @@ type Module struct{ app *app.App }
 
 // New puts the context together.
 func New(deps Deps) *Module {
-	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Cursors, deps.Clock)}
+	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Events, deps.Cursors, deps.Clock)}
 }
 
 // Catalog returns the port that other modules may ask.
@@ -42,14 +47,32 @@ func (m *Module) Describe() module.Descriptor {
 		Name:      "projects",
 		Summary:   "Projects: what a user works on. The example to copy for a resource of your own.",
 		Routes:    func(r *httpserver.Router) { httpapi.Register(r, m.app) },
-		Ports:     []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has"}},
+		Ports:     []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has, and what one is called"}},
 		Publishes: projects.Published(),
+		Consumes:  consumers.All(m.app),
 		Jobs:      jobs.Kinds(m.app),
 		Models:    store.Models(),
 		Tables:    []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
+		Reporter:  reporter{m.app},
 		Eraser:    m.app,
 		Seeder:    seeder{m.app},
 	}
+}
+
+// reporter counts projects for the daily report.
+type reporter struct{ app *app.App }
+
+// Report says how many projects were created and deleted, and how many there were in the end.
+func (r reporter) Report(ctx context.Context, from, to time.Time) ([]module.Figure, error) {
+	tally, err := r.app.Tally(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return []module.Figure{
+		{Name: "New projects", Value: strconv.FormatInt(tally.Created, 10)},
+		{Name: "Deleted projects", Value: strconv.FormatInt(tally.Deleted, 10)},
+		{Name: "Projects", Value: strconv.FormatInt(tally.All, 10)},
+	}, nil
 }
 
 // seeder makes example projects.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/auth"
-	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
@@ -16,7 +14,7 @@ import (
 // What the rest of the house learns of a verified token: whose account it is, and what that may do.
 func TestAccounts(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := usersmod.New(usersmod.Deps{DB: db, Clock: clock.System{}, Principals: auth.NewPrincipalCache(clock.System{}), Settings: &usersmod.Settings{}, Issuer: "issuer"})
+		module := newModule(db)
 		accounts := module.Accounts()
 		set := func(column string, value any, userID string) {
 			t.Helper()

@@ -2,7 +2,10 @@ package usersmod_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
@@ -11,7 +14,11 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/events/eventstest"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/keyring"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/testkit"
 )
 
@@ -19,7 +26,10 @@ import (
 
 func TestTheModuleKeepsTheContract(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := usersmod.New(usersmod.Deps{DB: db, Clock: clock.System{}, Principals: auth.NewPrincipalCache(clock.System{}), Settings: &usersmod.Settings{}, Issuer: "issuer"})
+		module := newModule(db, "ada@example.com", "Grace@Example.com", "ADA@example.com")
+		change := func(statement string, args ...any) error {
+			return db.WithinTx(t.Context(), func(ctx context.Context) error { return db.Tx(ctx).Exec(statement, args...).Error })
+		}
 		keepsTheDirectory(t, module.Directory(), world{
 			join: func(user users.User) error {
 				_, err := module.Accounts().Resolve(t.Context(), auth.Identity{
@@ -27,31 +37,32 @@ func TestTheModuleKeepsTheContract(t *testing.T) {
 				})
 				return err
 			},
-			suspend: func(userID string) error {
-				return db.WithinTx(t.Context(), func(ctx context.Context) error {
-					return db.Tx(ctx).Exec("UPDATE users SET is_active = ? WHERE id = ?", false, userID).Error
-				})
-			},
-			erase: func(userID string) error { return module.Describe().Eraser.Erase(t.Context(), id.Of(userID)) },
+			appoint: func(userID string) error { return change("UPDATE users SET role = 'admin' WHERE id = ?", userID) },
+			suspend: func(userID string) error { return change("UPDATE users SET is_active = ? WHERE id = ?", false, userID) },
+			erase:   func(userID string) error { return module.Describe().Eraser.Erase(t.Context(), id.Of(userID)) },
 		})
 	})
 }
 
 func TestTheFakeKeepsTheContract(t *testing.T) {
-	fake := userstest.Directory{}
+	fake := &userstest.Directory{Users: map[string]users.User{}, Emails: []string{"ada@example.com", "Grace@Example.com", "ADA@example.com"}}
 	keepsTheDirectory(t, fake, world{
 		join: func(user users.User) error {
-			fake[user.ID] = user
+			fake.Users[user.ID] = user
+			return nil
+		},
+		appoint: func(userID string) error {
+			fake.Admins = append(fake.Admins, userID)
 			return nil
 		},
 		suspend: func(userID string) error {
-			user := fake[userID]
+			user := fake.Users[userID]
 			user.Active = false
-			fake[userID] = user
+			fake.Users[userID] = user
 			return nil
 		},
 		erase: func(userID string) error {
-			delete(fake, userID)
+			delete(fake.Users, userID)
 			return nil
 		},
 	})
@@ -60,6 +71,7 @@ func TestTheFakeKeepsTheContract(t *testing.T) {
 // world is how the contract makes things happen.
 type world struct {
 	join    func(user users.User) error
+	appoint func(userID string) error // as an administrator
 	suspend func(userID string) error
 	erase   func(userID string) error
 }
@@ -100,10 +112,57 @@ func keepsTheDirectory(t *testing.T, directory users.Directory, world world) {
 	missing("a stranger", "nobody")
 	missing("an empty id", "")
 
+	// Who hears what concerns everybody: the two addresses of the settings, and administrators of their own.
+	administrators := func(when string, want ...users.User) {
+		t.Helper()
+		if got, err := directory.Administrators(t.Context()); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: the administrators are %+v, %v, want %+v", when, got, err, want)
+		}
+	}
+	onlyAda, onlyGrace := users.User{Email: "ada@example.com"}, users.User{Email: "Grace@Example.com"}
+	grace := users.User{ID: "grace", Email: "grace@example.COM", FullName: "Grace", Active: true}
+	administrators("by the settings alone", onlyAda, onlyGrace)
+	must(world.join(grace))
+	for _, userID := range []string{"sam", "bare", "grace"} {
+		must(world.appoint(userID))
+	}
+	administrators("with two who have an account and an address", grace, sam, onlyAda)
+	finds("as an administrator", sam)
+
 	must(world.suspend("sam"))
+	administrators("with one suspended", grace, onlyAda)
 	sam.Active = false
 	finds("suspended", sam)
 	must(world.erase("sam"))
 	missing("erased", "sam")
 	finds("somebody else", bare)
+	must(world.erase("grace"))
+	administrators("with none who has an account", onlyAda, onlyGrace)
+}
+
+// newModule returns the module over the database, with these addresses in ADMIN_EMAILS.
+func newModule(db *database.DB, adminEmails ...string) *usersmod.Module {
+	return usersmod.New(usersmod.Deps{
+		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: clock.System{},
+		Principals: auth.NewPrincipalCache(clock.System{}), Settings: &usersmod.Settings{AdminEmails: adminEmails}, Issuer: "issuer",
+	})
+}
+
+func TestReport(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		described := newModule(db).Describe()
+		if err := described.Seeder.Seed(t.Context(), []id.Scope{id.Of("sam"), id.Of("sue"), id.Of("old")}, 0); err != nil {
+			t.Fatal(err)
+		}
+		now := time.Now()
+		if err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+			return db.Tx(ctx).Exec("UPDATE users SET created_at = ? WHERE id = 'old'", now.AddDate(0, 0, -7).UTC()).Error
+		}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := described.Reporter.Report(t.Context(), now.AddDate(0, 0, -1), now.Add(time.Hour))
+		if want := []module.Figure{{Name: "New users", Value: "2"}, {Name: "Users", Value: "3"}}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	})
 }

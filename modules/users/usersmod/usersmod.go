@@ -2,6 +2,8 @@ package usersmod
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/accounts"
@@ -12,14 +14,18 @@ import (
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/page"
 )
 
 // Deps are what the context needs from the house.
 type Deps struct {
 	DB         *database.DB
+	Events     events.Publisher
+	Cursors    page.Cursors
 	Clock      clock.Clock
 	Principals *auth.PrincipalCache
 	Settings   *Settings
@@ -34,7 +40,8 @@ type Module struct {
 
 // New puts the context together.
 func New(deps Deps) *Module {
-	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Principals, deps.Clock), deps: deps}
+	made := app.New(store.New(deps.DB), deps.DB, deps.Events, deps.Principals, deps.Cursors, deps.Clock, deps.Settings.AdminEmails)
+	return &Module{app: made, deps: deps}
 }
 
 // Directory returns the port that other modules may ask.
@@ -50,7 +57,7 @@ func (m *Module) Describe() module.Descriptor {
 		Summary: "People: who they are, how they sign in, what they may do.",
 		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
 		Ports: []module.Port{
-			{Name: "users.Directory", Summary: "a user's name, address and state"},
+			{Name: "users.Directory", Summary: "a user's name, address and state; who the administrators are"},
 			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
 		},
 		Publishes: users.Published(),
@@ -60,9 +67,25 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
 		},
 		Settings: m.deps.Settings.Group(),
+		Reporter: reporter{m.app},
 		Eraser:   m.app,
 		Seeder:   seeder{m.app, m.deps.Issuer},
 	}
+}
+
+// reporter counts users for the daily report.
+type reporter struct{ app *app.App }
+
+// Report says how many users came, and how many there were in the end.
+func (r reporter) Report(ctx context.Context, from, to time.Time) ([]module.Figure, error) {
+	tally, err := r.app.Tally(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return []module.Figure{
+		{Name: "New users", Value: strconv.FormatInt(tally.New, 10)},
+		{Name: "Users", Value: strconv.FormatInt(tally.All, 10)},
+	}, nil
 }
 
 // seeder makes example users, as if each had signed in once.

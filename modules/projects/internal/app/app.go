@@ -4,7 +4,9 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/page"
 )
@@ -13,13 +15,14 @@ import (
 type App struct {
 	store   Store
 	tx      Transactor
+	events  events.Publisher
 	cursors page.Cursors
 	clock   clock.Clock
 }
 
 // New returns the use cases over their driven ports.
-func New(store Store, tx Transactor, cursors page.Cursors, clock clock.Clock) *App {
-	return &App{store: store, tx: tx, cursors: cursors, clock: clock}
+func New(store Store, tx Transactor, events events.Publisher, cursors page.Cursors, clock clock.Clock) *App {
+	return &App{store, tx, events, cursors, clock}
 }
 
 // Count returns how many projects an owner has.
@@ -27,7 +30,13 @@ func (a *App) Count(ctx context.Context, owner id.Scope) (int64, error) {
 	return a.store.Count(ctx, owner)
 }
 
-// Erase removes everything the owner has here, for good.
+// Find returns what other modules may know of a project of the owner, a deleted one too as long as it is kept, or
+// errs.NotFound.
+func (a *App) Find(ctx context.Context, owner id.Scope, projectID string) (projects.Project, error) {
+	return a.store.FindAny(ctx, owner, projectID)
+}
+
+// Erase removes everything the owner has here, for good. Nobody hears of each project: that the owner is gone says it all.
 func (a *App) Erase(ctx context.Context, owner id.Scope) error {
 	return a.tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Erase(ctx, owner) })
 }

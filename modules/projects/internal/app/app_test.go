@@ -7,10 +7,12 @@ import (
 	"testing"
 	"time"
 
+	contract "github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/errs/errstest"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/page"
 )
@@ -30,6 +32,7 @@ func TestCreate(t *testing.T) {
 			t.Errorf("got %+v and stored %+v, want %+v", got, f.store.project, want)
 		}
 		f.store.Expect(t, "insert in tx")
+		f.events.Expect(t, contract.ProjectCreated{ProjectID: got.ID, OwnerID: "alice", Version: 1})
 	})
 	t.Run("a broken rule reaches nothing", func(t *testing.T) {
 		f := newFixture("")
@@ -37,13 +40,17 @@ func TestCreate(t *testing.T) {
 			t.Errorf("got %v, want it invalid", err)
 		}
 		f.store.Expect(t)
+		f.events.Expect(t)
 	})
-	t.Run("the store fails", func(t *testing.T) {
-		f := newFixture("insert")
-		if got, err := f.Create(t.Context(), alice, "Artemis", nil); !errors.Is(err, errstest.ErrBoom) || got.ID != "" || f.tx.RolledBack != 1 {
-			t.Errorf("got %+v and %v", got, err)
-		}
-	})
+	for _, failing := range []string{"insert", "publish"} {
+		t.Run("the "+failing+" fails", func(t *testing.T) {
+			f := newFixture(failing)
+			if got, err := f.Create(t.Context(), alice, "Artemis", nil); !errors.Is(err, errstest.ErrBoom) || got.ID != "" || f.tx.RolledBack != 1 {
+				t.Errorf("got %+v and %v", got, err)
+			}
+			f.events.Expect(t)
+		})
+	}
 }
 
 func TestGet(t *testing.T) {
@@ -60,6 +67,8 @@ func TestUpdate(t *testing.T) {
 	artemis := domain.Change{Name: new("Artemis")}
 	changed := apollo()
 	changed.Name, changed.Version, changed.UpdatedAt = "Artemis", 4, now
+	described := apollo()
+	described.Description, described.Version, described.UpdatedAt = nil, 4, now
 	saved := []string{"lock in tx", "save in tx"}
 	looked := []string{"lock in tx"}
 	for name, test := range map[string]struct {
@@ -73,6 +82,7 @@ func TestUpdate(t *testing.T) {
 	}{
 		"whatever the version":      {owner: alice, change: artemis, want: changed, is: errstest.Success, calls: saved},
 		"of the current version":    {owner: alice, version: 3, change: artemis, want: changed, is: errstest.Success, calls: saved},
+		"of the description":        {owner: alice, change: domain.Change{Name: new("Apollo"), Describe: true}, want: described, is: errstest.Success, calls: saved},
 		"of an older version":       {owner: alice, version: 2, change: artemis, is: errstest.Kind(errs.Precondition), calls: looked},
 		"of a version to come":      {owner: alice, version: 4, change: artemis, is: errstest.Kind(errs.Precondition), calls: looked},
 		"that changes nothing":      {owner: alice, version: 3, want: apollo(), is: errstest.Success, calls: looked},
@@ -82,6 +92,7 @@ func TestUpdate(t *testing.T) {
 		"of another's":              {owner: bob, version: 3, change: artemis, is: errstest.Kind(errs.NotFound), calls: looked},
 		"the look-up fails":         {owner: alice, change: artemis, failing: "lock", is: errstest.Boom, calls: looked},
 		"the save fails":            {owner: alice, change: artemis, failing: "save", is: errstest.Boom, calls: saved},
+		"nobody can be told":        {owner: alice, change: artemis, failing: "publish", is: errstest.Boom, calls: saved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(test.failing)
@@ -91,6 +102,11 @@ func TestUpdate(t *testing.T) {
 			}
 			f.store.Expect(t, test.calls...)
 			f.tx.ExpectOne(t, err)
+			var told []events.Event
+			if got.Name == "Artemis" {
+				told = append(told, contract.ProjectRenamed{ProjectID: "apollo", OwnerID: "alice", Version: 4})
+			}
+			f.events.Expect(t, told...)
 		})
 	}
 }
@@ -111,13 +127,21 @@ func TestDelete(t *testing.T) {
 		"of another's":           {owner: bob, is: errstest.Kind(errs.NotFound), calls: looked},
 		"the look-up fails":      {owner: alice, failing: "lock", is: errstest.Boom, calls: looked},
 		"the deletion fails":     {owner: alice, failing: "delete", is: errstest.Boom, calls: deleted},
+		"nobody can be told":     {owner: alice, failing: "publish", is: errstest.Boom, calls: deleted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(test.failing)
-			if err := f.Delete(t.Context(), test.owner, "apollo", test.version); !test.is(err) {
+			err := f.Delete(t.Context(), test.owner, "apollo", test.version)
+			if !test.is(err) {
 				t.Errorf("got %v", err)
 			}
 			f.store.Expect(t, test.calls...)
+			f.tx.ExpectOne(t, err)
+			var told []events.Event
+			if err == nil {
+				told = append(told, contract.ProjectDeleted{ProjectID: "apollo", OwnerID: "alice", Version: 4})
+			}
+			f.events.Expect(t, told...)
 		})
 	}
 }
@@ -131,6 +155,20 @@ func TestCountAndErase(t *testing.T) {
 		t.Error(err)
 	}
 	f.store.Expect(t, "count", "erase in tx")
+	f.events.Expect(t) // that the owner is gone was said already
+}
+
+func TestFindAndTally(t *testing.T) {
+	f := newFixture("")
+	if got, err := f.Find(t.Context(), alice, "apollo"); err != nil || got != (contract.Project{ID: "apollo", Name: "Apollo"}) {
+		t.Errorf("got %+v and %v", got, err)
+	}
+	if _, err := f.Find(t.Context(), bob, "apollo"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("another's: got %v, want it not found", err)
+	}
+	if got, err := f.Tally(t.Context(), birth, now); err != nil || got != (app.Tally{Created: 1, Deleted: 5, All: 7}) {
+		t.Errorf("got %+v and %v", got, err)
+	}
 }
 
 // A purge goes on in transactions of their own until nothing is left.

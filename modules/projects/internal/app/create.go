@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -13,7 +14,12 @@ func (a *App) Create(ctx context.Context, owner id.Scope, name string, descripti
 	if err != nil {
 		return domain.Project{}, err
 	}
-	err = a.tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Insert(ctx, project) })
+	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
+		if err := a.store.Insert(ctx, project); err != nil {
+			return err
+		}
+		return a.events.Publish(ctx, projects.ProjectCreated{ProjectID: project.ID, OwnerID: owner.User, Version: project.Version})
+	})
 	if err != nil {
 		return domain.Project{}, err
 	}

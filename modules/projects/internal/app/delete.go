@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -14,6 +15,9 @@ func (a *App) Delete(ctx context.Context, owner id.Scope, projectID string, vers
 		if err != nil {
 			return err
 		}
-		return a.store.Delete(ctx, project, a.clock.Now())
+		if err := a.store.Delete(ctx, project, a.clock.Now()); err != nil {
+			return err
+		}
+		return a.events.Publish(ctx, projects.ProjectDeleted{ProjectID: projectID, OwnerID: owner.User, Version: project.Version + 1})
 	})
 }

@@ -7,11 +7,14 @@ import (
 	"strings"
 	"time"
 
+	contract "github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database/txtest"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
+	"github.com/omnistack/omnistack/platform/events/eventstest"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
@@ -42,6 +45,15 @@ func (f *fakeStore) Insert(ctx context.Context, project domain.Project) error {
 
 func (f *fakeStore) Find(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
 	return f.find(owner, projectID, f.Call(ctx, "find"))
+}
+
+func (f *fakeStore) FindAny(ctx context.Context, owner id.Scope, projectID string) (contract.Project, error) {
+	found, err := f.find(owner, projectID, f.Call(ctx, "find any"))
+	return contract.Project{ID: found.ID, Name: found.Name}, err
+}
+
+func (f *fakeStore) Tally(ctx context.Context, from, to time.Time) (app.Tally, error) {
+	return app.Tally{Created: int64(to.Sub(from).Hours()), Deleted: 5, All: 7}, f.Call(ctx, "tally")
 }
 
 func (f *fakeStore) Lock(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
@@ -98,10 +110,11 @@ type fixture struct {
 	*app.App
 	store   *fakeStore
 	tx      *txtest.Transactor
+	events  *eventstest.Recorder
 	cursors page.Cursors
 }
 
-// newFixture returns the use cases over a store that holds apollo, where the method called failing fails.
+// newFixture returns the use cases over a store that holds apollo, where the method called failing fails; "publish" is the events'.
 func newFixture(failing string) fixture {
 	project := apollo()
 	f := fixture{
@@ -109,7 +122,12 @@ func newFixture(failing string) fixture {
 		tx:      &txtest.Transactor{},
 		cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")),
 	}
-	f.App = app.New(f.store, f.tx, f.cursors, clock.NewManual(now))
+	var refused error
+	if failing == "publish" {
+		refused = errstest.ErrBoom
+	}
+	f.events = eventstest.New(f.tx, refused)
+	f.App = app.New(f.store, f.tx, f.events, f.cursors, clock.NewManual(now))
 	return f
 }
 

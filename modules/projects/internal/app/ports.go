@@ -4,18 +4,22 @@ import (
 	"context"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/page"
 )
 
-// Store keeps projects. Every method but Purge takes the owner, and sees nothing of anyone else. Writes run in the transaction
+// Store keeps projects. Every method but Purge and Tally takes the owner, and sees nothing of anyone else. Writes run in the transaction
 // that ctx carries.
 type Store interface {
 	Insert(ctx context.Context, project domain.Project) error
 
 	// Find returns one project, or errs.NotFound.
 	Find(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error)
+
+	// FindAny is Find, for deleted projects too as long as they are kept.
+	FindAny(ctx context.Context, owner id.Scope, projectID string) (projects.Project, error)
 
 	// Lock is Find inside a transaction: nobody else changes the project until it ends.
 	Lock(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error)
@@ -38,6 +42,16 @@ type Store interface {
 	// Purge removes, whoever's they are, at most limit of the projects that were deleted before the time, and returns
 	// how many it removed.
 	Purge(ctx context.Context, before time.Time, limit int) (int64, error)
+
+	// Tally counts projects for a report, whoever's they are.
+	Tally(ctx context.Context, from, to time.Time) (Tally, error)
+}
+
+// Tally is how many projects there are.
+type Tally struct {
+	Created int64 // between two times, the second one excluded
+	Deleted int64 // between them, by their owners
+	All     int64 // how many there were at the second time
 }
 
 // Listing says which projects to list.

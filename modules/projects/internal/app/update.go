@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -16,11 +17,15 @@ func (a *App) Update(ctx context.Context, owner id.Scope, projectID string, vers
 		if project, err = a.lock(ctx, owner, projectID, version); err != nil {
 			return err
 		}
+		name := project.Name
 		changed, err := project.Apply(change, a.clock.Now())
 		if err != nil || !changed {
 			return err
 		}
-		return a.store.Save(ctx, project)
+		if err := a.store.Save(ctx, project); err != nil || project.Name == name {
+			return err
+		}
+		return a.events.Publish(ctx, projects.ProjectRenamed{ProjectID: projectID, OwnerID: owner.User, Version: project.Version})
 	})
 	if err != nil {
 		return domain.Project{}, err

@@ -7,20 +7,25 @@ import (
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/page"
 )
 
 // App is the use cases of users.
 type App struct {
-	store      Store
-	tx         Transactor
-	principals Principals
-	clock      clock.Clock
+	store       Store
+	tx          Transactor
+	events      events.Publisher
+	principals  Principals
+	cursors     page.Cursors
+	clock       clock.Clock
+	adminEmails []string
 }
 
-// New returns the use cases over their driven ports.
-func New(store Store, tx Transactor, principals Principals, clock clock.Clock) *App {
-	return &App{store: store, tx: tx, principals: principals, clock: clock}
+// New returns the use cases over their driven ports. The addresses are administrators' who may have no account yet.
+func New(store Store, tx Transactor, events events.Publisher, principals Principals, cursors page.Cursors, clock clock.Clock, adminEmails []string) *App {
+	return &App{store, tx, events, principals, cursors, clock, adminEmails}
 }
 
 // Get returns one user, or errs.NotFound.
@@ -34,7 +39,7 @@ func (a *App) Find(ctx context.Context, userID string) (users.User, error) {
 	if err != nil {
 		return users.User{}, err
 	}
-	return users.User{ID: user.ID, Email: text(user.Email), FullName: text(user.FullName), Active: user.Active}, nil
+	return toContract(user), nil
 }
 
 // Erase removes what is personal about a user and leaves a tombstone, so that an old token doesn't bring it back.
@@ -43,6 +48,11 @@ func (a *App) Erase(ctx context.Context, user id.Scope) error {
 		a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.User) })
 		return a.store.Erase(ctx, user, a.clock.Now())
 	})
+}
+
+// toContract returns what other modules may know of a user.
+func toContract(user domain.User) users.User {
+	return users.User{ID: user.ID, Email: text(user.Email), FullName: text(user.FullName), Active: user.Active}
 }
 
 func text(optional *string) string {

@@ -3,6 +3,9 @@ package app_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users/internal/app"
@@ -10,7 +13,11 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database/txtest"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
+	"github.com/omnistack/omnistack/platform/events/eventstest"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/keyring"
+	"github.com/omnistack/omnistack/platform/page"
 )
 
 var (
@@ -25,6 +32,7 @@ type fakeStore struct {
 	users      map[string]domain.User
 	identities map[domain.Identity]string
 	beforeTx   func() // what others do between a first look and the transaction; may be nil
+	listing    app.Listing
 }
 
 var _ app.Store = (*fakeStore)(nil)
@@ -84,6 +92,44 @@ func (f *fakeStore) Link(ctx context.Context, identity domain.Identity, userID s
 	return f.Call(ctx, "link")
 }
 
+func (f *fakeStore) LockWithSuperadmins(ctx context.Context, userID string) (domain.User, []string, error) {
+	user, err := f.find(userID, f.Call(ctx, "hold"))
+	return user, f.idsOf(domain.RoleSuperadmin), err
+}
+
+func (f *fakeStore) Administrators(ctx context.Context) ([]domain.User, error) {
+	var found []domain.User
+	for _, userID := range f.idsOf(domain.RoleAdmin, domain.RoleSuperadmin) {
+		found = append(found, f.users[userID])
+	}
+	return found, f.Call(ctx, "administrators")
+}
+
+// idsOf returns the ids of those who may act and have one of the roles, in order.
+func (f *fakeStore) idsOf(roles ...domain.Role) []string {
+	var ids []string
+	for userID, user := range f.users {
+		if slices.Contains(roles, user.Role) && user.MayAct() == nil {
+			ids = append(ids, userID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (f *fakeStore) List(ctx context.Context, listing app.Listing) ([]domain.User, int64, error) {
+	f.listing = listing
+	var all []domain.User
+	for _, userID := range slices.Sorted(maps.Keys(f.users)) {
+		all = append(all, f.users[userID])
+	}
+	return all[:min(len(all), listing.Limit)], int64(len(all)), f.Call(ctx, "list")
+}
+
+func (f *fakeStore) Tally(ctx context.Context, from, to time.Time) (app.Tally, error) {
+	return app.Tally{New: int64(to.Sub(from).Hours()), All: 7}, f.Call(ctx, "tally")
+}
+
 func (f *fakeStore) Save(ctx context.Context, user domain.User) error {
 	f.users[user.ID] = user
 	return f.Call(ctx, "save")
@@ -106,19 +152,27 @@ type fixture struct {
 	*app.App
 	store      *fakeStore
 	tx         *txtest.Transactor
+	events     *eventstest.Recorder
 	principals *fakePrincipals
+	cursors    page.Cursors
 }
 
 // newFixture returns the use cases over a store of these users, each of whom signs in with the subject of the same name,
-// where the method called failing fails.
+// where the method called failing fails; "publish" is the events'.
 func newFixture(failing string, users ...domain.User) fixture {
 	store := &fakeStore{users: map[string]domain.User{}, identities: map[domain.Identity]string{}, Recorder: txtest.Recorder{Failing: failing}}
 	for _, user := range users {
 		store.users[user.ID] = user
 		store.identities[domain.Identity{Issuer: "issuer", Subject: user.ID}] = user.ID
 	}
-	tx, principals := &txtest.Transactor{}, &fakePrincipals{}
-	return fixture{app.New(store, tx, principals, clock.NewManual(now)), store, tx, principals}
+	tx, principals, cursors := &txtest.Transactor{}, &fakePrincipals{}, page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
+	var refused error
+	if failing == "publish" {
+		refused = errstest.ErrBoom
+	}
+	events := eventstest.New(tx, refused)
+	settings := []string{"ADA@example.com", "grace@example.com", "Grace@Example.com"}
+	return fixture{app.New(store, tx, events, principals, cursors, clock.NewManual(now), settings), store, tx, events, principals, cursors}
 }
 
 func person(userID string) domain.User {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/page"
 )
 
 // Store keeps users and their identities. Writes run in the transaction that ctx carries.
@@ -29,12 +30,40 @@ type Store interface {
 	// Link makes the claimed identity stand for the user.
 	Link(ctx context.Context, identity domain.Identity, userID string) error
 
-	// Save writes a user that Lock returned and Apply changed.
+	// LockWithSuperadmins is Lock that also returns the ids of the living superadmins who aren't suspended, in order. None
+	// of them changes until the transaction ends either.
+	LockWithSuperadmins(ctx context.Context, userID string) (user domain.User, superadmins []string, err error)
+
+	// List returns the items of one page of the living users, the newest first, and the number of all that match.
+	List(ctx context.Context, listing Listing) (items []domain.User, total int64, err error)
+
+	// Administrators returns the living users who aren't suspended, have the role admin or superadmin, and have an e-mail
+	// address, in the order of their ids.
+	Administrators(ctx context.Context) ([]domain.User, error)
+
+	// Tally counts users for a report.
+	Tally(ctx context.Context, from, to time.Time) (Tally, error)
+
+	// Save writes a user that Lock returned and that changed by one version.
 	Save(ctx context.Context, user domain.User) error
 
 	// Erase leaves a tombstone of the user: the id and the identities, nothing personal. A tombstone, and nobody, stay
 	// as they are.
 	Erase(ctx context.Context, user id.Scope, at time.Time) error
+}
+
+// Listing says which users to list.
+type Listing struct {
+	Filter // with a folded search
+	Skip   int
+	Limit  int
+	After  *page.Key // start behind this place; nil for the beginning
+}
+
+// Tally is how many users there are.
+type Tally struct {
+	New int64 // who came between two times, the second one excluded
+	All int64 // who were there at the second time
 }
 
 // Transactor runs a function in one transaction, joining an outer one.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
@@ -37,7 +38,10 @@ func (a *App) register(ctx context.Context, claims domain.Claims) (user domain.U
 		if user, err = a.insert(ctx, claims); err != nil {
 			return err
 		}
-		return a.store.Link(ctx, claims.Identity, user.ID)
+		if err := a.store.Link(ctx, claims.Identity, user.ID); err != nil {
+			return err
+		}
+		return a.events.Publish(ctx, users.UserRegistered{UserID: user.ID, Version: user.Version})
 	})
 	return user, err
 }

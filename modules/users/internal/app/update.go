@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 )
 
@@ -22,7 +23,10 @@ func (a *App) Update(ctx context.Context, userID string, version int64, profile 
 		if err != nil || !changed {
 			return err
 		}
-		return a.store.Save(ctx, user)
+		if err := a.store.Save(ctx, user); err != nil {
+			return err
+		}
+		return a.events.Publish(ctx, users.UserProfileChanged{UserID: user.ID, Version: user.Version})
 	})
 	if err != nil {
 		return domain.User{}, err

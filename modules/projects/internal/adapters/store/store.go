@@ -4,11 +4,11 @@ package store
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"gorm.io/gorm"
 
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/database"
@@ -18,7 +18,7 @@ import (
 )
 
 // row is the table projects. Its indexes serve the two orders of a list, and the count; the first one holds deleted rows
-// too, for erasing an owner. A third one holds deleted rows only, for the purge.
+// too, for erasing an owner. A third one holds deleted rows only, for the purge; by it and the last one a report counts.
 type row struct {
 	ID          database.Key   `gorm:"primaryKey;index:projects_by_created,priority:3;index:projects_by_name,priority:3,where:deleted_at IS NULL"`
 	OwnerID     database.Key   `gorm:"not null;index:projects_by_created,priority:1;index:projects_by_name,priority:1"`
@@ -26,7 +26,7 @@ type row struct {
 	NameFolded  database.Key   `gorm:"not null;index:projects_by_name,priority:2"`
 	Description *string        `gorm:"type:text"`
 	Version     int64          `gorm:"not null"`
-	CreatedAt   time.Time      `gorm:"not null;index:projects_by_created,priority:2"`
+	CreatedAt   time.Time      `gorm:"not null;index:projects_by_created,priority:2;index:projects_by_creation"`
 	UpdatedAt   time.Time      `gorm:"not null"`
 	DeletedAt   gorm.DeletedAt `gorm:"index:projects_by_deletion,where:deleted_at IS NOT NULL"`
 }
@@ -60,6 +60,21 @@ const fields = "SELECT id, owner_id, name, description, version, created_at, upd
 // Find returns one project of the owner.
 func (s *Store) Find(ctx context.Context, owner id.Scope, projectID string) (domain.Project, error) {
 	return one(s.db.Read(ctx).Raw(fields+mine+" AND id = ?", owner.User, projectID), projectID)
+}
+
+// FindAny returns one project of the owner, a deleted one too.
+func (s *Store) FindAny(ctx context.Context, owner id.Scope, projectID string) (projects.Project, error) {
+	found, err := database.One(s.db.Read(ctx).Raw(
+		"SELECT id, name, deleted_at IS NOT NULL FROM projects WHERE owner_id = ? AND id = ?", owner.User, projectID),
+		func(row database.Row) (projects.Project, error) {
+			var project projects.Project
+			err := row.Scan(&project.ID, &project.Name, &project.Deleted)
+			return project, err
+		})
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		return projects.Project{}, errs.Missing("Project", projectID)
+	}
+	return found, err
 }
 
 // Lock returns one project of the owner and holds its row.
@@ -127,12 +142,26 @@ func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int64, 
 	return done.RowsAffected, database.Classify(done.Error)
 }
 
+// Tally counts what was created and deleted between two times, and what was there at the second.
+func (s *Store) Tally(ctx context.Context, from, to time.Time) (app.Tally, error) {
+	return database.One(s.db.Read(ctx).Raw(`SELECT
+		(SELECT count(*) FROM projects WHERE created_at >= ? AND created_at < ?),
+		(SELECT count(*) FROM projects WHERE deleted_at >= ? AND deleted_at < ?),
+		(SELECT count(*) FROM projects WHERE created_at < ? AND (deleted_at IS NULL OR deleted_at >= ?))`,
+		from, to, from, to, to, to),
+		func(row database.Row) (app.Tally, error) {
+			var tally app.Tally
+			err := row.Scan(&tally.Created, &tally.Deleted, &tally.All)
+			return tally, err
+		})
+}
+
 // List returns one page and the number of all matches.
 func (s *Store) List(ctx context.Context, owner id.Scope, listing app.Listing) ([]domain.Project, int64, error) {
 	matching, args := mine, []any{owner.User}
 	if listing.Search != "" {
 		matching += ` AND name_folded LIKE ? ESCAPE '\'`
-		args = append(args, "%"+escapeLike(listing.Search)+"%")
+		args = append(args, database.Containing(listing.Search))
 	}
 	total, err := database.One(s.db.Read(ctx).Raw("SELECT count(*)"+matching, args...), database.Scalar[int64])
 	if err != nil {
@@ -167,10 +196,5 @@ var orders = map[app.Sort]order{
 	app.ByNameDown:  {" ORDER BY name_folded DESC, id DESC", " AND (name_folded, id) < (?, ?)", nameFolded},
 }
 
-func createdAt(key page.Key) (any, error)  { return time.Parse(time.RFC3339Nano, key.Value) }
+func createdAt(key page.Key) (any, error)  { return key.Time() }
 func nameFolded(key page.Key) (any, error) { return key.Value, nil }
-
-// escapeLike takes the meaning from the characters that LIKE gives one.
-func escapeLike(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
-}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	contract "github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
@@ -20,6 +21,7 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/database/storetest"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/events/eventstest"
 	"github.com/omnistack/omnistack/platform/fold"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -260,6 +262,13 @@ func TestADeletedProjectIsGone(t *testing.T) {
 		}); err == nil {
 			t.Error("a deleted project can be saved")
 		}
+		for projectID, want := range map[string]contract.Project{
+			"gone": {ID: "gone", Name: "Project gone", Deleted: true}, "kept": {ID: "kept", Name: "Project kept"},
+		} {
+			if found, err := s.FindAny(t.Context(), alice, projectID); err != nil || found != want {
+				t.Errorf("whoever wants any project finds %+v, %v, want %+v", found, err, want)
+			}
+		}
 		if count, err := s.Count(t.Context(), alice); err != nil || count != 1 {
 			t.Errorf("count: %d, %v", count, err)
 		}
@@ -294,6 +303,8 @@ func TestNobodySeesAnothersProjects(t *testing.T) {
 		for _, nosy := range []id.Scope{bob, id.Of(""), id.Of("ALICE"), id.Of("alice "), id.Of("%"), id.Of("' OR '1'='1")} {
 			_, err := s.Find(t.Context(), nosy, "hers")
 			notFound("find", err)
+			_, err = s.FindAny(t.Context(), nosy, "hers")
+			notFound("find any", err)
 			notFound("lock", s.db.WithinTx(t.Context(), func(ctx context.Context) error { _, err := s.Lock(ctx, nosy, "hers"); return err }))
 		}
 		if err := s.db.WithinTx(t.Context(), func(ctx context.Context) error { return s.Save(ctx, stolen) }); err == nil {
@@ -306,7 +317,7 @@ func TestNobodySeesAnothersProjects(t *testing.T) {
 			if got, total := s.ids(t, bob, everything(sort)); !slices.Equal(got, []string{"his"}) || total != 1 {
 				t.Errorf("bob's projects by %s are %v of %d", sort, got, total)
 			}
-			behindAll := app.Listing{Sort: sort, Limit: 10, After: &page.Key{Value: birth.Format(time.RFC3339Nano), ID: ""}}
+			behindAll := app.Listing{Sort: sort, Limit: 10, After: new(page.At(birth, ""))}
 			if got, _ := s.ids(t, bob, behindAll); slices.Contains(got, "hers") {
 				t.Errorf("by a cursor bob gets %v", got)
 			}
@@ -371,6 +382,27 @@ func TestPurgeRemovesWhatWasDeletedLongAgo(t *testing.T) {
 		purge(later, 3, 1)
 		if got := testkit.Rows(t, s.db, "projects", ""); got != 1 {
 			t.Errorf("%d rows are left, want the living one", got)
+		}
+	})
+}
+
+func TestTally(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		from, to := birth, birth.Add(24*time.Hour)
+		for i, at := range []time.Time{from.Add(-time.Microsecond), from, from.Add(time.Hour), to.Add(-time.Microsecond), to} {
+			project := plain([]id.Scope{alice, bob}[i%2], fmt.Sprint("p", i))
+			project.CreatedAt = at
+			s.add(t, project)
+		}
+		storetest.Commit(t, s.db, func(ctx context.Context) error {
+			return errors.Join(
+				s.Delete(ctx, plain(alice, "p0"), to.Add(-time.Microsecond)), s.Delete(ctx, plain(bob, "p1"), to))
+		})
+		if got, err := s.Tally(t.Context(), from, to); err != nil || got != (app.Tally{Created: 3, Deleted: 1, All: 3}) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if got, err := s.Tally(t.Context(), to, to.Add(time.Hour)); err != nil || got != (app.Tally{Created: 1, Deleted: 1, All: 3}) {
+			t.Errorf("the hour after: %+v, %v", got, err)
 		}
 	})
 }
@@ -464,7 +496,7 @@ func TestCursorsWalkThroughAChangingList(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		r := storetest.Random(t)
 		cursors := page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
-		projects := app.New(s.Store, s.db, cursors, clock.System{})
+		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{})
 		for _, sort := range sorts {
 			owner := id.Of("walker by " + string(sort))
 			random := func() domain.Project {
@@ -545,7 +577,7 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 			t.Fatalf("inserted %+v\nfound    %+v, %v", project, found, err)
 		}
 		search := fold.Text(storetest.Text(r, 2))
-		after := &page.Key{Value: project.CreatedAt.Format(time.RFC3339Nano), ID: project.ID}
+		after := new(page.At(project.CreatedAt, project.ID))
 		if _, _, err := s.List(t.Context(), alice, app.Listing{Search: search, Sort: app.NewestFirst, Limit: 5, After: after}); err != nil {
 			t.Fatalf("searching %q: %v", search, err)
 		}

@@ -18,7 +18,7 @@ type API struct{ app *app.App }
 
 // Register adds the operations to the router.
 func Register(r *httpserver.Router, app *app.App) {
-	const me = "/app/users/me"
+	const me, list, one = "/app/users/me", "/admin/users", "/admin/users/{id}"
 	api := &API{app: app}
 	httpserver.Query(r, httpserver.Route{
 		Method: http.MethodGet, Path: me, Guard: httpserver.User,
@@ -28,9 +28,33 @@ func Register(r *httpserver.Router, app *app.App) {
 		Method: http.MethodPatch, Path: me, Guard: httpserver.User,
 		Summary: "Change your profile", Errors: []int{http.StatusPreconditionFailed},
 	}, api.update)
+	httpserver.Mutation(r, httpserver.Route{
+		Method: http.MethodDelete, Path: me, Guard: httpserver.User,
+		Summary: "Delete your account, and all that is yours with it", Status: http.StatusAccepted,
+		Errors: []int{http.StatusConflict, http.StatusPreconditionFailed},
+	}, api.leave)
+
+	httpserver.Query(r, httpserver.Route{
+		Method: http.MethodGet, Path: list, Guard: httpserver.Admin,
+		Summary: "List users, the newest first",
+	}, api.list)
+	httpserver.Query(r, httpserver.Route{
+		Method: http.MethodGet, Path: one, Guard: httpserver.Admin,
+		Summary: "Get a user", Errors: []int{http.StatusNotFound},
+	}, api.get)
+	httpserver.Mutation(r, httpserver.Route{
+		Method: http.MethodPatch, Path: one, Guard: httpserver.Admin,
+		Summary: "Change what a user may do",
+		Errors:  []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed},
+	}, api.administer)
+	httpserver.Mutation(r, httpserver.Route{
+		Method: http.MethodDelete, Path: one, Guard: httpserver.Admin,
+		Summary: "Delete a user's account, and all that is theirs with it",
+		Errors:  []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed},
+	}, api.delete)
 }
 
-// User is a user as that user sees it.
+// User is a user as that user, or an administrator, sees it.
 type User struct {
 	ID                 string     `json:"id"`
 	Email              *string    `json:"email" doc:"null when the identity provider told none"`
@@ -45,13 +69,24 @@ type User struct {
 	UpdatedAt          time.Time  `json:"updated_at"`
 }
 
-// toObject returns the user with the role that counts for this request, which the token may have named.
-func toObject(ctx context.Context, user domain.User) *httpserver.Object[User] {
-	return &httpserver.Object[User]{ETag: httpserver.ETag(user.Version), Body: User{
-		ID: user.ID, Email: user.Email, FullName: user.FullName, AvatarURL: user.AvatarURL, Role: httpserver.Principal(ctx).Role,
+// toUser returns the user with the user's own role.
+func toUser(user domain.User) User {
+	return User{
+		ID: user.ID, Email: user.Email, FullName: user.FullName, AvatarURL: user.AvatarURL, Role: auth.Role(user.Role),
 		IsActive: user.Active, SubscriptionStatus: user.SubscriptionStatus, SubscriptionPlan: user.SubscriptionPlan,
 		LastLoginAt: user.LastLoginAt, CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt,
-	}}
+	}
+}
+
+func toObject(user domain.User) *httpserver.Object[User] {
+	return &httpserver.Object[User]{ETag: httpserver.ETag(user.Version), Body: toUser(user)}
+}
+
+// toMe returns the one who asks with the role that counts for this request, which the token may have named.
+func toMe(ctx context.Context, user domain.User) *httpserver.Object[User] {
+	out := toObject(user)
+	out.Body.Role = httpserver.Principal(ctx).Role
+	return out
 }
 
 func (a *API) me(ctx context.Context, _ *struct{}) (*httpserver.Object[User], error) {
@@ -59,7 +94,7 @@ func (a *API) me(ctx context.Context, _ *struct{}) (*httpserver.Object[User], er
 	if err != nil {
 		return nil, err
 	}
-	return toObject(ctx, user), nil
+	return toMe(ctx, user), nil
 }
 
 // ProfileChange is what people may change about themselves. What is absent stays.
@@ -87,6 +122,24 @@ func (a *API) update(_ context.Context, in *updateInput) (httpserver.Commit[http
 		if err != nil {
 			return nil, err
 		}
-		return toObject(ctx, user), nil
+		return toMe(ctx, user), nil
+	}, nil
+}
+
+// Deletion is how far a deletion is.
+type Deletion struct {
+	Status string `json:"status" enum:"deleting" doc:"The account is closed; what other parts of the product hold is being erased"`
+}
+
+type leaveInput struct{ httpserver.IfMatch }
+
+func (a *API) leave(_ context.Context, in *leaveInput) (httpserver.Commit[httpserver.Object[Deletion]], error) {
+	version, err := in.Version()
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (*httpserver.Object[Deletion], error) {
+		out := &httpserver.Object[Deletion]{Body: Deletion{Status: "deleting"}}
+		return out, a.app.Delete(ctx, caller(ctx), httpserver.Principal(ctx).UserID, version)
 	}, nil
 }

@@ -4,6 +4,8 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"gorm.io/gorm"
@@ -13,25 +15,28 @@ import (
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/fold"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
-// userRow is the table users. A row with deleted_at is a tombstone: it keeps its id from being used again.
+// userRow is the table users. A row with deleted_at is a tombstone: it keeps its id from being used again. Search holds
+// the folded name and address, with a line break in between.
 type userRow struct {
-	ID                 database.Key `gorm:"primaryKey"`
+	ID                 database.Key `gorm:"primaryKey;index:users_by_created,priority:2;index:users_by_role,priority:2,where:deleted_at IS NULL"`
 	Email              *string      `gorm:"type:text;index:users_by_email"`
 	EmailVerified      bool         `gorm:"not null"`
 	FullName           *string      `gorm:"type:text"`
 	AvatarURL          *string      `gorm:"type:text"`
-	Role               string       `gorm:"type:text;not null"`
-	IsActive           bool         `gorm:"not null"`
-	StripeCustomerID   *string      `gorm:"type:text;index:users_by_stripe_customer"`
-	SubscriptionStatus *string      `gorm:"type:text"`
-	SubscriptionPlan   *string      `gorm:"type:text"`
+	Search             *database.Key
+	Role               string  `gorm:"type:text;not null;index:users_by_role,priority:1"`
+	IsActive           bool    `gorm:"not null"`
+	StripeCustomerID   *string `gorm:"type:text;index:users_by_stripe_customer"`
+	SubscriptionStatus *string `gorm:"type:text"`
+	SubscriptionPlan   *string `gorm:"type:text"`
 	LastLoginAt        *time.Time
 	LoginCount         int64     `gorm:"not null"`
 	Version            int64     `gorm:"not null"`
-	CreatedAt          time.Time `gorm:"not null"`
+	CreatedAt          time.Time `gorm:"not null;index:users_by_created,priority:1"`
 	UpdatedAt          time.Time `gorm:"not null"`
 	DeletedAt          gorm.DeletedAt
 }
@@ -83,6 +88,82 @@ func (s *Store) Lock(ctx context.Context, userID string) (domain.User, error) {
 	return one(s.db.Tx(ctx).Raw(fields+" WHERE id = ? AND deleted_at IS NULL"+s.db.ForUpdate(), userID), userID)
 }
 
+// LockWithSuperadmins returns a living user and the ids of the active superadmins, and holds all their rows. One statement
+// locks them in the order of their ids, so that of any number at once none waits for another in a circle. Who is a superadmin
+// is looked at again behind it: PostgreSQL answers with the rows as they are once they are locked. An OR instead of the IN
+// would make SQLite read the whole table.
+func (s *Store) LockWithSuperadmins(ctx context.Context, userID string) (domain.User, []string, error) {
+	held, err := database.All(s.db.Tx(ctx).Raw(
+		fields+` WHERE deleted_at IS NULL AND id IN
+			(SELECT id FROM users WHERE role = ? AND is_active AND deleted_at IS NULL UNION ALL SELECT ?) ORDER BY id`+s.db.ForUpdate(),
+		string(domain.RoleSuperadmin), userID), scan)
+	if err != nil {
+		return domain.User{}, nil, err
+	}
+	var superadmins []string
+	for _, user := range held {
+		if user.Role == domain.RoleSuperadmin && user.Active {
+			superadmins = append(superadmins, user.ID)
+		}
+	}
+	wanted := slices.IndexFunc(held, func(user domain.User) bool { return user.ID == userID })
+	if wanted < 0 {
+		return domain.User{}, nil, errs.Missing("User", userID)
+	}
+	return held[wanted], superadmins, nil
+}
+
+// List returns one page of the living users and the number of all matches.
+func (s *Store) List(ctx context.Context, listing app.Listing) ([]domain.User, int64, error) {
+	matching, args := " WHERE deleted_at IS NULL", []any{}
+	if listing.Search != "" {
+		matching += ` AND search LIKE ? ESCAPE '\'`
+		args = append(args, database.Containing(listing.Search))
+	}
+	if listing.Role != "" {
+		matching += " AND role = ?"
+		args = append(args, string(listing.Role))
+	}
+	if listing.Active != nil {
+		matching += " AND is_active = ?"
+		args = append(args, *listing.Active)
+	}
+	total, err := database.One(s.db.Read(ctx).Raw("SELECT count(*) FROM users"+matching, args...), database.Scalar[int64])
+	if err != nil {
+		return nil, 0, err
+	}
+	if listing.After != nil {
+		at, err := listing.After.Time()
+		if err != nil {
+			return nil, 0, err
+		}
+		matching += " AND (created_at, id) < (?, ?)"
+		args = append(args, at, listing.After.ID)
+	}
+	args = append(args, listing.Limit, listing.Skip)
+	items, err := database.All(s.db.Read(ctx).Raw(fields+matching+" ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?", args...), scan)
+	return items, total, err
+}
+
+// Administrators returns the active administrators who have an address.
+func (s *Store) Administrators(ctx context.Context) ([]domain.User, error) {
+	return database.All(s.db.Read(ctx).Raw(
+		fields+" WHERE role IN (?, ?) AND is_active AND email <> '' AND deleted_at IS NULL ORDER BY id",
+		string(domain.RoleAdmin), string(domain.RoleSuperadmin)), scan)
+}
+
+// Tally counts who came between two times, deleted ones too, and who was there at the second.
+func (s *Store) Tally(ctx context.Context, from, to time.Time) (app.Tally, error) {
+	return database.One(s.db.Read(ctx).Raw(`SELECT
+		(SELECT count(*) FROM users WHERE created_at >= ? AND created_at < ?),
+		(SELECT count(*) FROM users WHERE created_at < ? AND (deleted_at IS NULL OR deleted_at >= ?))`, from, to, to, to),
+		func(row database.Row) (app.Tally, error) {
+			var tally app.Tally
+			err := row.Scan(&tally.New, &tally.All)
+			return tally, err
+		})
+}
+
 func one(query *gorm.DB, who string) (domain.User, error) {
 	user, err := database.One(query, scan)
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -123,6 +204,9 @@ func (s *Store) Save(ctx context.Context, user domain.User) error {
 		UpdateColumns(map[string]any{
 			"full_name":  user.FullName,
 			"avatar_url": user.AvatarURL,
+			"search":     search(user),
+			"role":       string(user.Role),
+			"is_active":  user.Active,
 			"version":    user.Version,
 			"updated_at": user.UpdatedAt,
 		})
@@ -142,6 +226,7 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 		"email_verified":      false,
 		"full_name":           nil,
 		"avatar_url":          nil,
+		"search":              nil,
 		"role":                string(domain.RoleUser),
 		"is_active":           false,
 		"stripe_customer_id":  nil,
@@ -156,6 +241,17 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 	return database.Classify(done.Error)
 }
 
+// search returns what a search finds the user by. No name and no address holds a line break.
+func search(user domain.User) *database.Key {
+	var texts []string
+	for _, text := range []*string{user.FullName, user.Email} {
+		if text != nil {
+			texts = append(texts, fold.Text(*text))
+		}
+	}
+	return new(database.Key(strings.Join(texts, "\n")))
+}
+
 func toRow(user domain.User) userRow {
 	return userRow{
 		ID:                 database.Key(user.ID),
@@ -163,6 +259,7 @@ func toRow(user domain.User) userRow {
 		EmailVerified:      user.EmailVerified,
 		FullName:           user.FullName,
 		AvatarURL:          user.AvatarURL,
+		Search:             search(user),
 		Role:               string(user.Role),
 		IsActive:           user.Active,
 		SubscriptionStatus: user.SubscriptionStatus,

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
@@ -20,7 +21,11 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/database/storetest"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/events/eventstest"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/keyring"
+	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/testkit"
 )
 
@@ -34,8 +39,9 @@ var (
 // eachStore runs the test on an empty store of both engines.
 func eachStore(t *testing.T, test func(t *testing.T, s suite)) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		users := store.New(db)
-		test(t, suite{db, users, app.New(users, db, auth.NewPrincipalCache(clock.System{}), clock.NewManual(birth))})
+		people, happened := store.New(db), eventstest.New(db, nil)
+		cursors := page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
+		test(t, suite{db, people, app.New(people, db, happened, auth.NewPrincipalCache(clock.System{}), cursors, clock.NewManual(birth), nil), happened})
 	})
 }
 
@@ -43,7 +49,8 @@ func eachStore(t *testing.T, test func(t *testing.T, s suite)) {
 type suite struct {
 	db *database.DB
 	*store.Store
-	app *app.App
+	app    *app.App
+	events *eventstest.Recorder
 }
 
 // exec runs a statement, for states that no use case makes yet.
@@ -130,6 +137,7 @@ func TestUsersComeBackAsTheyWere(t *testing.T) {
 			}
 
 			user.FullName, user.AvatarURL = storetest.Optional(r, domain.MaxFullName), storetest.Optional(r, domain.MaxAvatarURL)
+			user.Role, user.Active = []domain.Role{domain.RoleUser, domain.RoleAdmin, domain.RoleSuperadmin}[r.IntN(3)], r.IntN(2) == 0
 			user.Version, user.UpdatedAt = user.Version+1, storetest.Time(r)
 			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Save(ctx, user) })
 			if found, err := s.Find(t.Context(), user.ID); err != nil || !reflect.DeepEqual(found, user) {
@@ -158,6 +166,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 			"lock":   func(ctx context.Context) error { _, err := s.Lock(ctx, user.ID); return err },
 			"claim":  func(ctx context.Context) error { _, err := s.ClaimIdentity(ctx, identity("x")); return err },
 			"insert": func(ctx context.Context) error { _, err := s.Insert(ctx, plain("x")); return err },
+			"hold":   func(ctx context.Context) error { _, _, err := s.LockWithSuperadmins(ctx, user.ID); return err },
 			"link":   func(ctx context.Context) error { return s.Link(ctx, identity("x"), user.ID) },
 			"save":   func(ctx context.Context) error { return s.Save(ctx, user) },
 			"erase":  func(ctx context.Context) error { return s.Erase(ctx, id.Of(user.ID), later) },
@@ -262,6 +271,18 @@ func TestFirstRequestsAtOnceMakeOneUserEach(t *testing.T) {
 		if got := testkit.Rows(t, s.db, "users_identities", "user_id = subject"); got != people {
 			t.Errorf("%d people have %d identities", people, got)
 		}
+		registered := map[events.Event]bool{}
+		for _, event := range s.events.Published() {
+			registered[event] = true
+		}
+		for person := range people {
+			if userID := fmt.Sprintf("person-%d", person); !registered[users.UserRegistered{UserID: userID, Version: 1}] {
+				t.Errorf("nobody heard of %s", userID)
+			}
+		}
+		if told := len(s.events.Published()); told != people {
+			t.Errorf("%d people were registered %d times", people, told)
+		}
 	})
 }
 
@@ -317,7 +338,7 @@ func TestATombstoneStays(t *testing.T) {
 		}
 		s.exec(t, `UPDATE users SET stripe_customer_id = ?, subscription_status = ?, subscription_plan = ?, login_count = 4711 WHERE id = ?`,
 			canary, canary, canary, user.ID)
-		if before := row(t, s.db, user.ID); len(before) < 16 || strings.Count(fmt.Sprint(before), canary) < 6 {
+		if before := row(t, s.db, user.ID); len(before) < 17 || strings.Count(fmt.Sprint(before), canary) < 7 {
 			t.Fatalf("this isn't a whole row: %v", before)
 		}
 		s.signIn(t, "issuer", "somebody else")
@@ -347,6 +368,9 @@ func TestATombstoneStays(t *testing.T) {
 			t.Errorf("the tombstone is %s", text)
 		}
 
+		if living, total, err := s.List(t.Context(), app.Listing{Limit: 10}); err != nil || total != 1 || living[0].ID != "somebody else" {
+			t.Errorf("the list is %+v of %d, %v", living, total, err)
+		}
 		if _, err := s.app.SignIn(t.Context(), person); !errs.Is(err, errs.Forbidden) {
 			t.Errorf("signing in again: got %v, want it forbidden", err)
 		}

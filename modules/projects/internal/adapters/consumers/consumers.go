@@ -1,0 +1,23 @@
+// Package consumers drives the projects context by what happened elsewhere.
+package consumers
+
+import (
+	"context"
+
+	"github.com/omnistack/omnistack/modules/projects/internal/app"
+	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// All returns the consumers, which call the use cases.
+func All(projects *app.App) []events.Consumer {
+	return []events.Consumer{
+		events.On(events.Consumer{
+			Name:    "projects.erase_user",
+			Summary: "erases the projects of a user whose account is gone",
+		}, func(ctx context.Context, deleted users.UserDeleted, _ events.Envelope) error {
+			return projects.Erase(ctx, id.Of(deleted.UserID))
+		}),
+	}
+}
