@@ -28,7 +28,7 @@ type rule struct {
 
 func rules() []rule {
 	return slices.Concat(
-		floorRules(), libraryRules(), testCodeRules(), useRules(), stateRules(), shapeRules(), tableRules(), documentRules(),
+		floorRules(), libraryRules(), testCodeRules(), useRules(), stateRules(), shapeRules(), tableRules(), eventRules(), documentRules(),
 	)
 }
 

@@ -21,15 +21,21 @@ type facts struct {
 	Tables   map[string][]string // the columns of each table of the migrated schema
 }
 
-// described is what a Descriptor says of its tables.
+// described is what a Descriptor says of its tables and events.
 type described struct {
-	Name   string
-	Tables []table
-	Models []string // the tables of its models
+	Name      string
+	Tables    []table
+	Models    []string // the tables of its models
+	Publishes []string // the names of its events
+	Consumes  []consumer
+	Eraser    bool // whether it has one
 }
 
 // table is a table with the column that says whose a row is.
 type table struct{ Name, Owner string }
+
+// consumer is a consumer with the name of what it handles.
+type consumer struct{ Name, Event string }
 
 // factsOf asks the product. That PostgreSQL has the same tables as SQLite is tested in package schema.
 func factsOf(t *testing.T) facts {
@@ -57,9 +63,15 @@ func factsOf(t *testing.T) facts {
 }
 
 func describe(descriptor module.Descriptor) described {
-	m := described{Name: descriptor.Name, Models: tablesOf(descriptor.Models)}
+	m := described{Name: descriptor.Name, Models: tablesOf(descriptor.Models), Eraser: descriptor.Eraser != nil}
 	for _, owned := range descriptor.Tables {
 		m.Tables = append(m.Tables, table{Name: owned.Name, Owner: owned.Owner})
+	}
+	for _, event := range descriptor.Publishes {
+		m.Publishes = append(m.Publishes, event.EventName())
+	}
+	for _, handler := range descriptor.Consumes {
+		m.Consumes = append(m.Consumes, consumer{Name: handler.Name, Event: handler.Event})
 	}
 	return m
 }
