@@ -20,8 +20,10 @@ import (
 	"github.com/omnistack/omnistack/platform/telemetry"
 )
 
-// Routes registers what administrators do with jobs. It needs no worker: any process that serves the API will do.
+// Routes registers what owners see of their jobs, and what administrators do with all of them. It needs no worker: any
+// process that serves the API will do.
 func (c *Client) Routes(r *httpserver.Router) {
+	c.ownRoutes(r)
 	const list, one = "/admin/jobs", "/admin/jobs/{id}"
 	missing := []int{http.StatusNotFound}
 	refused := []int{http.StatusNotFound, http.StatusConflict}
@@ -57,6 +59,9 @@ type Job struct {
 	Attempt     int            `json:"attempt" doc:"How often it was tried"`
 	MaxAttempts int            `json:"max_attempts"`
 	Args        map[string]any `json:"args" doc:"Ids"`
+	OwnerID     *string        `json:"owner_id" doc:"The user it belongs to, if any"`
+	Progress    *JobProgress   `json:"progress" doc:"How far it has come, if it says so"`
+	Result      any            `json:"result" doc:"What it came to: ids"`
 	Errors      []JobError     `json:"errors" nullable:"false" doc:"Why attempts failed, the first first"`
 	CreatedAt   time.Time      `json:"created_at"`
 	ScheduledAt time.Time      `json:"scheduled_at" doc:"When it is, or was, to be tried next"`
@@ -72,10 +77,15 @@ type JobError struct {
 }
 
 func toJob(row *rivertype.JobRow) Job {
+	kept := metadataOf(row)
 	job := Job{
 		ID: strconv.FormatInt(row.ID, 10), Kind: row.Kind, State: string(row.State), Queue: row.Queue, Priority: row.Priority,
 		Attempt: row.Attempt, MaxAttempts: row.MaxAttempts, Errors: make([]JobError, len(row.Errors)),
 		CreatedAt: row.CreatedAt.UTC(), ScheduledAt: row.ScheduledAt.UTC(), AttemptedAt: inUTC(row.AttemptedAt), FinalizedAt: inUTC(row.FinalizedAt),
+		Progress: kept.Progress, Result: kept.Result,
+	}
+	if kept.Owner != "" {
+		job.OwnerID = &kept.Owner
 	}
 	_ = json.Unmarshal(row.EncodedArgs, &job.Args) // what isn't an object isn't ours, and isn't shown
 	for i, failed := range row.Errors {
@@ -197,6 +207,15 @@ func (in *OneInput) classify(err error) error {
 }
 
 func (c *Client) get(ctx context.Context, in *OneInput) (*httpserver.Object[Job], error) {
+	row, err := c.find(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return toObject(row), nil
+}
+
+// find returns the job, whoever it belongs to.
+func (c *Client) find(ctx context.Context, in *OneInput) (*rivertype.JobRow, error) {
 	number, err := in.number()
 	if err != nil {
 		return nil, err
@@ -205,7 +224,7 @@ func (c *Client) get(ctx context.Context, in *OneInput) (*httpserver.Object[Job]
 	if err != nil {
 		return nil, in.classify(err)
 	}
-	return toObject(row), nil
+	return row, nil
 }
 
 // retry doesn't repeat what went well, and leaves a unique job alone when another one has taken its place.

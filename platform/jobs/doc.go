@@ -13,6 +13,10 @@
 // until the attempts are used up, and then is dead ("discarded"). The text of the error is masked before it is stored.
 // Jobs that were interrupted by the end of the process go back to the queue without losing an attempt.
 //
+// A job may belong to a user: EnqueueFor returns an id with which he asks how it stands. The work says how far it has come
+// (Progress) and what it came to (Result). Whose it is, how far and what for stand in River's metadata of the job, not in its
+// arguments; Forget takes them away when the user is deleted.
+//
 // # River
 //
 // The queue is github.com/riverqueue/river. It enqueues in our transaction and works on both databases without Redis. One

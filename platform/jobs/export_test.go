@@ -32,6 +32,8 @@ func (c *Client) RescueAfter(after time.Duration) { c.settings.rescue = after }
 
 func (c *Client) SoftStop(within time.Duration) { c.settings.soft = within }
 
+func (c *Client) Impatient() { c.settings.patience = 50 * time.Millisecond }
+
 func (c *Client) Follow() { c.settings.follower = true }
 
 // Jobs returns the jobs there are, in the order of their ids.
@@ -46,6 +48,7 @@ func (c *Client) Jobs(ctx context.Context) ([]*rivertype.JobRow, error) {
 var (
 	Backoff  = backoff
 	Schedule = schedule
+	Owned    = owned
 )
 
 func Usual(engine database.Engine) (poll, rescue, soft time.Duration) {

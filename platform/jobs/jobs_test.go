@@ -2,9 +2,11 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/testkit"
@@ -303,6 +306,184 @@ func TestALastAttemptKnowsThatItIs(t *testing.T) {
 			if got := receive(t, last, "the work"); got != want {
 				t.Errorf("attempt %d is the last: %t", attempt+1, got)
 			}
+		}
+	})
+}
+
+// What a user's job says of itself is kept, until the user is forgotten.
+func TestAJobHasAnOwnerProgressAndAResult(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		told, finish := make(chan error, 10), make(chan struct{})
+		s := newSuite(t, db, jobs.Kind(module.Job{}, func(ctx context.Context, args sweep) error {
+			var ended context.Context
+			for step := range int64(3) {
+				told <- db.WithinTx(ctx, func(ctx context.Context) error {
+					ended = ctx
+					jobs.Progress(ctx, step+1, 3) // on SQLite it would wait for itself if it didn't wait for the commit
+					return nil
+				})
+			}
+			jobs.Progress(ended, 4, 4)
+			select {
+			case <-finish:
+			case <-ctx.Done():
+			}
+			return errors.Join(jobs.Result(ctx, "another"), jobs.Result(ctx, map[string]any{"id": args.ID, "count": 3}))
+		}))
+		var number string
+		enqueue := func(owner string, options ...jobs.Option) error {
+			return db.WithinTx(t.Context(), func(ctx context.Context) (err error) {
+				number, err = s.EnqueueFor(ctx, id.Of(owner), sweep{"1"}, options...)
+				return err
+			})
+		}
+		if _, err := s.EnqueueFor(t.Context(), id.Of("alice"), sweep{"1"}); !errors.Is(err, database.ErrNoTransaction) {
+			t.Errorf("outside of a transaction: %v, want ErrNoTransaction", err)
+		}
+		if err := enqueue(""); err == nil {
+			t.Error("nobody owns a job")
+		}
+		for range 2 {
+			if err := enqueue("alice", jobs.Unique("one")); err != nil || number != strconv.FormatInt(s.jobs()[0].ID, 10) {
+				t.Errorf("the job is %s, %v", number, err)
+			}
+		}
+		if err := enqueue("bob", jobs.Unique("one")); !errs.Is(err, errs.Conflict) {
+			t.Errorf("another's unique job: %v, want a conflict", err)
+		}
+		if err := enqueue("bob", jobs.At(time.Now().Add(time.Hour))); err != nil {
+			t.Error(err)
+		}
+		s.count(2)
+
+		s.start()
+		for range 3 {
+			if err := receive(t, told, "the step"); err != nil {
+				t.Error(err)
+			}
+		}
+		until(t, func() bool { return strings.Contains(metadata(s.jobs()[0]), `"progress":{"done":1,"total":3}`) }, // the first of a second
+			func() string { return "its metadata is " + metadata(s.jobs()[0]) })
+		close(finish)
+		done := metadata(s.await(0, rivertype.JobStateCompleted))
+		for _, want := range []string{`"owner":"alice"`, `"progress":{"done":4,"total":4}`, `"id":"1"`, `"count":3`} {
+			if !strings.Contains(done, want) {
+				t.Errorf("its metadata is %s, want %s", done, want)
+			}
+		}
+
+		forget := func(ctx context.Context) error { return s.Forget(ctx, id.Of("alice")) }
+		err := db.WithinTx(t.Context(), func(ctx context.Context) error { return errors.Join(forget(ctx), errBoom) })
+		if got := metadata(s.jobs()[0]); !errors.Is(err, errBoom) || got != done {
+			t.Errorf("after a rollback its metadata is %s, %v", got, err)
+		}
+		if err := db.WithinTx(t.Context(), forget); err != nil {
+			t.Error(err)
+		}
+		for _, gone := range []string{"owner", "progress", "output"} {
+			if got := metadata(s.jobs()[0]); strings.Contains(got, gone) {
+				t.Errorf("when its owner is forgotten its metadata is %s", got)
+			}
+		}
+		if got := metadata(s.jobs()[1]); !strings.Contains(got, `"owner":"bob"`) {
+			t.Errorf("the other's metadata is %s", got)
+		}
+	})
+}
+
+// metadata returns the metadata of a job without the spaces that PostgreSQL puts in.
+func metadata(job *rivertype.JobRow) string {
+	return strings.ReplaceAll(string(job.Metadata), " ", "")
+}
+
+// An owner's jobs are found by an index, however many others there are.
+func TestOwnersAreFoundByAnIndex(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+			tx := db.Tx(ctx)
+			explain, plan := "EXPLAIN QUERY PLAN ", func(row database.Row) (line string, err error) {
+				err = row.Scan(new(int), new(int), new(int), &line)
+				return line, err
+			}
+			if db.Engine() == database.Postgres {
+				explain, plan = "EXPLAIN ", database.Scalar[string]
+				if err := tx.Exec("SET LOCAL enable_seqscan = off").Error; err != nil { // which it prefers for an empty table
+					return err
+				}
+			}
+			lines, err := database.All(tx.Raw(explain+"SELECT id FROM river_job WHERE "+jobs.Owned, "alice"), plan)
+			if text := strings.Join(lines, "\n"); !strings.Contains(text, "jobs_by_owner") {
+				t.Errorf("the plan is %s", text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestResultsHaveBounds(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		refused, after := make(chan error, 10), make(chan context.Context, 1)
+		values := []any{
+			strings.Repeat("x", 64<<10), func() {}, "a\x00", json.RawMessage(`"\ud800"`), map[string]any{"\x00": 1},
+		}
+		s := newSuite(t, db, jobs.Kind(module.Job{}, func(ctx context.Context, _ sweep) error {
+			for _, value := range values {
+				refused <- jobs.Result(ctx, value)
+			}
+			after <- ctx
+			return jobs.Result(ctx, "<"+strings.Repeat("x", 64<<10-8)) // whose first is six bytes
+		}))
+		if err := jobs.Result(t.Context(), 1); err == nil {
+			t.Error("what is no job has a result")
+		}
+		jobs.Progress(t.Context(), 1, 2) // does nothing
+		s.enqueue(sweep{"1"})
+		s.start()
+		for i := range values {
+			if err := receive(t, refused, "the result"); err == nil {
+				t.Errorf("result %d is taken", i)
+			}
+		}
+		if job := s.await(0, rivertype.JobStateCompleted); len(job.Output()) < 63<<10 {
+			t.Errorf("the result has %d bytes", len(job.Output()))
+		}
+		late := receive(t, after, "the end")
+		jobs.Progress(late, 1, 2)
+		if err := jobs.Result(late, 1); err == nil {
+			t.Error("a job that is over has a result")
+		}
+	})
+}
+
+// Progress that can't be stored holds the work up for a moment, and doesn't fail it.
+func TestProgressNeverFailsAJob(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		locked, release := make(chan error, 1), make(chan struct{})
+		s := newSuite(t, db, jobs.Kind(module.Job{}, func(ctx context.Context, _ sweep) error {
+			go func() {
+				locked <- db.WithinTx(ctx, func(ctx context.Context) error {
+					err := db.Tx(ctx).Exec("UPDATE river_job SET priority = 2").Error
+					locked <- err
+					<-release
+					return err
+				})
+			}()
+			if err := <-locked; err != nil {
+				return err
+			}
+			jobs.Progress(ctx, 1, 2)
+			close(release)
+			return <-locked
+		}))
+		s.Impatient()
+		s.enqueue(sweep{"1"})
+		s.start()
+		job := s.await(0, rivertype.JobStateCompleted)
+		if got := metadata(job); job.Attempt != 1 || !strings.Contains(got, `"progress":{"done":1,"total":2}`) {
+			t.Errorf("after %d attempts its metadata is %s", job.Attempt, got)
 		}
 	})
 }

@@ -39,7 +39,7 @@ func TestOurMigrationsAreRivers(t *testing.T) {
 				}
 			}
 			for _, line := range got {
-				if !slices.Contains(want, line) {
+				if !slices.Contains(want, line) && !strings.HasPrefix(line, "index jobs_") { // such are ours
 					t.Errorf("we have, and River hasn't: %s", line)
 				}
 			}

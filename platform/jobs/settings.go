@@ -20,6 +20,7 @@ type settings struct {
 	poll     time.Duration // the longest
 	rescue   time.Duration // after which a job that runs is taken for lost
 	soft     time.Duration // how long jobs may go on when the process stops
+	patience time.Duration // how long storing progress may hold up the work
 	follower bool          // never do what one process does for all of them: cron, rescues, waking who waits
 	quick    bool          // don't spread the start of what one process does for all over a second
 	backoff  func(attempt int, most time.Duration) time.Duration
@@ -33,6 +34,7 @@ func usual(engine database.Engine) settings {
 		poll:     500 * time.Millisecond,
 		rescue:   time.Minute,
 		soft:     15 * time.Second,
+		patience: 2 * time.Second,
 		backoff:  backoff,
 		schedule: schedule,
 	}

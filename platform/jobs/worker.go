@@ -178,7 +178,9 @@ func (h handler) run(ctx context.Context, job *river.Job[payload], log *zap.Logg
 			err = fmt.Errorf("panic: %v", reason)
 		}
 	}()
-	return h.kind.Run(context.WithValue(ctx, attemptKey{}, &attempt{h.client, job.JobRow}), job.Args.text)
+	running := h.client.attempt(ctx, job.JobRow)
+	defer running.end()
+	return h.kind.Run(context.WithValue(ctx, attemptKey{}, running), job.Args.text)
 }
 
 // failure is an error as it is stored with the job: without secrets and addresses, and not too long.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/testkit"
@@ -20,14 +21,16 @@ import (
 
 const adminJobs = "/api/v1/admin/jobs"
 
-// The arguments of three kinds of jobs: one goes well, one doesn't, one goes on until it is told to stop.
+// The arguments of the kinds of jobs: one goes well, one comes to something, one fails, one goes on until it is told to stop.
 type (
 	goodJob    struct{ ID string }
+	exportJob  struct{ ID string }
 	badJob     struct{ ID string }
 	endlessJob struct{ ID string }
 )
 
 func (goodJob) Kind() string    { return "tests.good" }
+func (exportJob) Kind() string  { return "tests.export" }
 func (badJob) Kind() string     { return "tests.bad" }
 func (endlessJob) Kind() string { return "tests.endless" }
 
@@ -46,6 +49,10 @@ func newWorkshop(t *testing.T, app *apptest.App) workshop {
 	}
 	err = client.Register([]module.Job{
 		jobs.Kind(module.Job{}, func(context.Context, goodJob) error { return nil }),
+		jobs.Kind(module.Job{}, func(ctx context.Context, args exportJob) error {
+			jobs.Progress(ctx, 2, 5)
+			return jobs.Result(ctx, map[string]string{"file": args.ID})
+		}),
 		jobs.Kind(module.Job{Queue: "other"}, func(context.Context, badJob) error {
 			return errs.New(errs.Invalid, "It went wrong").Because(errors.New("for alice@example.com"))
 		}),
@@ -170,5 +177,69 @@ func TestAdministratorsSeeJobsAndChangeThem(t *testing.T) {
 				w.admin.Do(t, "POST", adminJobs+"/"+id+verb).WantError(404, "NOT_FOUND")
 			}
 		}
+	})
+}
+
+// Owners see how their own jobs stand, and nobody else's.
+func TestOwnersSeeTheirJobs(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		w := newWorkshop(t, app)
+		const mine, own = "/api/v1/app/jobs/", "/api/v1/app/users/me"
+		alice := app.As(app.Token(t, auth.DevClaims{Subject: "alice"}))
+		bob := app.As(app.Token(t, auth.DevClaims{Subject: "bob"}))
+		owner := id.Of(alice.Do(t, "GET", own).Want(200).Text("id"))
+		bob.Do(t, "GET", own).Want(200)
+		enqueue := func(args jobs.Args, options ...jobs.Option) (number string) {
+			t.Helper()
+			err := w.DB.WithinTx(t.Context(), func(ctx context.Context) (err error) {
+				number, err = w.EnqueueFor(ctx, owner, args, options...)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return number
+		}
+
+		export := enqueue(exportJob{"f1"})
+		w.await(t, adminJobs+"/"+export, "completed").WantJSON("owner_id", owner.User).
+			WantJSON("result", map[string]any{"file": "f1"}).WantJSON("progress", map[string]any{"done": 2, "total": 5})
+		done := alice.Do(t, "GET", mine+export).Want(200).WantJSON("id", export).WantJSON("kind", "tests.export").WantJSON("state", "succeeded").
+			WantJSON("result.file", "f1").WantJSON("progress.done", 2).WantJSON("progress.total", 5)
+		for _, name := range []string{"created_at", "finished_at"} {
+			if at, err := time.Parse(time.RFC3339Nano, done.Text(name)); err != nil || at.Location() != time.UTC || time.Since(at) > time.Minute {
+				t.Errorf("%s is %s", name, done.Text(name))
+			}
+		}
+		if shown, _ := done.JSON("").(map[string]any); len(shown) != 7 {
+			t.Errorf("owners are shown %v", shown)
+		}
+		later := enqueue(goodJob{"2"}, jobs.At(time.Now().Add(time.Hour)))
+		alice.Do(t, "GET", mine+later).Want(200).WantJSON("state", "queued").WantJSON("progress", nil).WantJSON("result", nil).WantJSON("finished_at", nil)
+		running, failed := enqueue(endlessJob{"3"}), enqueue(badJob{"4"})
+		w.await(t, adminJobs+"/"+running, "running")
+		alice.Do(t, "GET", mine+running).Want(200).WantJSON("state", "running")
+		w.await(t, adminJobs+"/"+failed, "cancelled")
+		text := alice.Do(t, "GET", mine+failed).Want(200).WantJSON("state", "failed").Body
+		if strings.Contains(string(text), "went wrong") {
+			t.Errorf("owners are shown what went wrong: %s", text)
+		}
+		w.admin.Do(t, "POST", adminJobs+"/"+running+"/cancel").Want(200)
+
+		nobodys := strings.TrimPrefix(w.enqueue(t, goodJob{"5"}), adminJobs+"/")
+		for _, api := range []*testkit.API{bob, w.admin} {
+			api.Do(t, "GET", mine+export).WantError(404, "NOT_FOUND")
+		}
+		for _, unknown := range []string{nobodys, "x", "0", "99999999"} {
+			alice.Do(t, "GET", mine+unknown).WantError(404, "NOT_FOUND").WantJSON("error.details.id", unknown)
+		}
+		w.admin.Do(t, "GET", adminJobs+"/"+nobodys).Want(200).WantJSON("owner_id", nil).WantJSON("progress", nil).WantJSON("result", nil)
+		app.Do(t, "GET", mine+export).WantError(401, "UNAUTHENTICATED")
+
+		if err := w.DB.WithinTx(t.Context(), func(ctx context.Context) error { return w.Forget(ctx, owner) }); err != nil {
+			t.Error(err)
+		}
+		alice.Do(t, "GET", mine+export).WantError(404, "NOT_FOUND")
+		w.admin.Do(t, "GET", adminJobs+"/"+export).Want(200).WantJSON("owner_id", nil).WantJSON("result", nil)
 	})
 }
