@@ -31,10 +31,7 @@ func (db *DB) openSQLite(ctx context.Context, opts Options, log *zap.Logger) err
 	}
 	dsn := fmt.Sprintf(sqliteDSN, (&url.URL{Path: opts.Target}).EscapedPath())
 
-	write, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return err
-	}
+	write := sql.OpenDB(keeping{dsn})
 	write.SetMaxOpenConns(1)
 	db.pools = append(db.pools, write)
 
