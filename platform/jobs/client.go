@@ -22,18 +22,20 @@ import (
 
 // Client enqueues jobs, and works them once it is started. It is safe for concurrent use when Register has been called.
 type Client struct {
-	db       *database.DB
-	log      *zap.Logger
-	settings settings
-	kinds    map[string]module.Job
-	inserter *river.Client[*sql.Tx]
-	working  *worker // nil while this process works nothing
+	db        *database.DB
+	log       *zap.Logger
+	settings  settings
+	kinds     map[string]module.Job
+	inserter  *river.Client[*sql.Tx]
+	announced announced // of what insert inserts
+	working   *worker   // nil while this process works nothing
 }
 
 // New returns a client that knows no kinds yet. It opens nothing.
 func New(db *database.DB, log *zap.Logger) (*Client, error) {
 	log = log.Named("jobs")
 	c := &Client{db: db, log: log, settings: usual(db.Engine()), kinds: map[string]module.Job{}}
+	c.announced.last = map[string]time.Time{}
 	inserter, err := river.NewClient(c.driver(), &river.Config{
 		FetchCooldown: c.settings.cooldown, // which here is how often an insert is announced
 		Hooks:         []rivertype.Hook{river.HookInsertBeginFunc(setUnique)},
@@ -151,6 +153,9 @@ func (c *Client) EnqueueMany(ctx context.Context, jobs ...Request) error {
 			wanted, err := c.request(job.Args, job.Options)
 			if err != nil {
 				return err
+			}
+			if len(jobs) == 1 && wanted.simple() {
+				return database.Classify(c.insert(ctx, tx, wanted))
 			}
 			many[i] = river.InsertManyParams{Args: wanted.args, InsertOpts: &wanted.options}
 		}

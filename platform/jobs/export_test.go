@@ -34,6 +34,8 @@ func (c *Client) SoftStop(within time.Duration) { c.settings.soft = within }
 
 func (c *Client) Impatient() { c.settings.patience = 50 * time.Millisecond }
 
+func (c *Client) Poll(after time.Duration) { c.settings.poll = after }
+
 func (c *Client) Follow() { c.settings.follower = true }
 
 // Jobs returns the jobs there are, in the order of their ids.
