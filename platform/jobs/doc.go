@@ -17,6 +17,9 @@
 // (Progress) and what it came to (Result). Whose it is, how far and what for stand in River's metadata of the job, not in its
 // arguments; Forget takes them away when the user is deleted.
 //
+// What a schedule names is enqueued once for each time, by the process that leads. A time at which nobody worked, during a
+// deployment say, is made up for within half an hour; of several that were missed the last one is.
+//
 // # River
 //
 // The queue is github.com/riverqueue/river. It enqueues in our transaction and works on both databases without Redis. One

@@ -21,7 +21,13 @@ func (c *Client) RetryAfter(wait time.Duration) {
 }
 
 func (c *Client) Schedule(next func(time.Time) time.Time) {
-	c.settings.schedule = func(string) (river.PeriodicSchedule, error) { return scheduleFunc(next), nil }
+	c.ScheduleBy(func(_ string, after time.Time) time.Time { return next(after) })
+}
+
+func (c *Client) ScheduleBy(next func(text string, after time.Time) time.Time) {
+	c.settings.schedule = func(text string) (river.PeriodicSchedule, error) {
+		return scheduleFunc(func(after time.Time) time.Time { return next(text, after) }), nil
+	}
 }
 
 type scheduleFunc func(time.Time) time.Time

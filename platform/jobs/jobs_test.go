@@ -589,6 +589,66 @@ func TestCronEnqueuesByItself(t *testing.T) {
 	})
 }
 
+// A time at which nobody worked, because of a deployment say, is made up for: once, not too late, and not in a new database.
+func TestMissedCronIsMadeUpFor(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		now := time.Now()
+		missed := now.Add(-5 * time.Minute)
+		kind, worked := telling(module.Job{Cron: "0 9 * * *"})
+		witness := make(chan string, 100) // is enqueued by itself too, and after the other if that is
+		begin := func() suite {
+			s := newSuite(t, db, kind, jobs.Kind(module.Job{Cron: "* * * * *"}, func(context.Context, other) error {
+				witness <- "worked"
+				return nil
+			}))
+			s.ScheduleBy(func(text string, after time.Time) time.Time {
+				switch {
+				case text == "* * * * *":
+					return after.Add(100 * time.Millisecond)
+				case after.Before(missed):
+					return missed
+				default:
+					return now.Add(24 * time.Hour)
+				}
+			})
+			if _, err := db.SQL().ExecContext(t.Context(), "DELETE FROM river_job WHERE kind = 'tests.other'"); err != nil {
+				t.Fatal(err)
+			}
+			for len(witness) > 0 { // of those that ran before
+				<-witness
+			}
+			if err := s.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			receive(t, witness, "the work of the other one")
+			return s
+		}
+		end := func(s suite, want int) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if err := s.Stop(ctx); err != nil {
+				t.Error(err)
+			}
+			if got := testkit.Rows(t, db, "river_job", "kind = ?", "tests.sweep"); got != want || len(worked) > 0 {
+				t.Errorf("it was enqueued %d times, want %d", got, want)
+			}
+		}
+
+		end(begin(), 0) // nobody had worked by then
+		if _, err := db.SQL().ExecContext(t.Context(), "UPDATE river_queue SET created_at = '2026-01-01 00:00:00'"); err != nil {
+			t.Fatal(err)
+		}
+		missed = now.Add(-time.Hour)
+		end(begin(), 0) // too late
+		missed = now.Add(-5 * time.Minute)
+		first := begin()
+		receive(t, worked, "the work")
+		end(first, 1)
+		end(begin(), 1) // it was made up for
+	})
+}
+
 func TestSchedulesAreInUTC(t *testing.T) {
 	daily, err := jobs.Schedule("0 3 * * *")
 	if err != nil {

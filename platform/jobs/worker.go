@@ -12,6 +12,7 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/rivertype"
 	"go.uber.org/zap"
 
 	"github.com/omnistack/omnistack/platform/database"
@@ -31,8 +32,9 @@ func (c *Client) Start(ctx context.Context) error {
 	if len(c.kinds) == 0 {
 		return errors.New("jobs: no module has a kind of jobs")
 	}
-	conf, err := c.config()
-	if err != nil {
+	conf := c.config()
+	var err error
+	if conf.PeriodicJobs, err = c.periodicJobs(ctx); err != nil {
 		return err
 	}
 	driver, release := c.driver(), func() {}
@@ -56,7 +58,7 @@ func (c *Client) Start(ctx context.Context) error {
 }
 
 // config returns River's configuration for working all kinds.
-func (c *Client) config() (*river.Config, error) {
+func (c *Client) config() *river.Config {
 	conf := &river.Config{
 		CancelledJobRetentionPeriod: keepDead,
 		CompletedJobRetentionPeriod: keepCompleted,
@@ -64,6 +66,7 @@ func (c *Client) config() (*river.Config, error) {
 		FetchCooldown:               c.settings.cooldown,
 		FetchOnlyKnownKinds:         true,
 		FetchPollInterval:           c.settings.poll,
+		Hooks:                       []rivertype.Hook{river.HookInsertBeginFunc(setUnique)},
 		JobTimeout:                  min(defaultTimeout, c.settings.rescue),
 		LeaderElectionDisabled:      c.settings.follower,
 		Logger:                      telemetry.Slog(c.log),
@@ -76,26 +79,8 @@ func (c *Client) config() (*river.Config, error) {
 	for _, kind := range c.kinds {
 		conf.Queues[kind.Queue] = river.QueueConfig{MaxWorkers: cmp.Or(workersOf[kind.Queue], workers)}
 		river.AddWorkerArgs(conf.Workers, payload{kind: kind.Kind}, river.Worker[payload](handler{client: c, kind: kind}))
-		if kind.Cron == "" || c.settings.follower {
-			continue
-		}
-		schedule, err := c.settings.schedule(kind.Cron)
-		if err != nil {
-			return nil, err
-		}
-		conf.PeriodicJobs = append(conf.PeriodicJobs, river.NewPeriodicJob(schedule, periodic(kind), nil))
 	}
-	return conf, nil
-}
-
-// periodic returns what enqueues the kind when its time has come. Two processes that both believe to be the leader, as may
-// happen for a moment, enqueue it once: they agree on the second.
-func periodic(kind module.Job) river.PeriodicJobConstructor {
-	return func() (river.JobArgs, *river.InsertOpts) {
-		options := defaults(kind)
-		options.UniqueOpts = river.UniqueOpts{ByPeriod: time.Second}
-		return payload{kind: kind.Kind, text: []byte("{}")}, &options
-	}
+	return conf
 }
 
 // Stop takes no more jobs and gives those that run until ctx ends to finish, 15 seconds at most. Then it ends their contexts
