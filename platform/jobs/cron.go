@@ -2,12 +2,10 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
-	"gorm.io/gorm"
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/module"
@@ -44,11 +42,13 @@ func (c *Client) periodicJobs(ctx context.Context) ([]*river.PeriodicJob, error)
 // workedSince returns the time since when some process works the queue, with interruptions shorter than a day, after which
 // River forgets it. It is now for a queue that nobody has worked: a new database has missed nothing.
 func (c *Client) workedSince(ctx context.Context, queue string) (time.Time, error) {
-	since, err := database.One(c.db.Read(ctx).Raw("SELECT created_at FROM river_queue WHERE name = ?", queue), database.Scalar[time.Time])
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return time.Now(), nil
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	since, err := database.All(c.db.Read(ctx).Raw("SELECT created_at FROM river_queue WHERE name = ?", queue), database.Scalar[time.Time])
+	if err != nil || len(since) == 0 {
+		return time.Now(), err
 	}
-	return since, err
+	return since[0], nil
 }
 
 // periodic returns what enqueues the kind for the last time that its schedule names. For one time it is enqueued once: whoever

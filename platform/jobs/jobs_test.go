@@ -617,7 +617,9 @@ func TestMissedCronIsMadeUpFor(t *testing.T) {
 			for len(witness) > 0 { // of those that ran before
 				<-witness
 			}
-			if err := s.Start(t.Context()); err != nil {
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := s.Start(ended); err != nil { // goes on when it is told to stop: that comes after
 				t.Fatal(err)
 			}
 			receive(t, witness, "the work of the other one")

@@ -32,6 +32,7 @@ func (c *Client) Start(ctx context.Context) error {
 	if len(c.kinds) == 0 {
 		return errors.New("jobs: no module has a kind of jobs")
 	}
+	ctx = context.WithoutCancel(ctx) // who is stopped while he starts stops in order
 	conf := c.config()
 	var err error
 	if conf.PeriodicJobs, err = c.periodicJobs(ctx); err != nil {
@@ -47,7 +48,7 @@ func (c *Client) Start(ctx context.Context) error {
 	}
 	client, err := river.NewClient(driver, conf)
 	if err == nil {
-		err = client.Start(context.WithoutCancel(ctx))
+		err = client.Start(ctx)
 	}
 	if err != nil {
 		release()
