@@ -12,8 +12,8 @@ import (
 
 // Most jobs are enqueued alone, to be worked at once, and are not unique. Such a one is inserted here, by a statement for one
 // row instead of River's for any number of them, which unpacks arrays or JSON. A transaction that writes a row and a job takes
-// 0.11 ms for 0.18 ms on SQLite, and 0.37 ms for 0.6 ms on PostgreSQL, where the announcement comes without another round
-// trip too. A test holds the row against River's own, column by column.
+// 0.13 ms of our processor for 0.18 ms on SQLite (0.05 ms without a job), and 0.17 ms for 0.36 ms on PostgreSQL (0.12 ms),
+// where the announcement comes without another round trip too. A test holds the row against River's own, column by column.
 
 // simple tells whether insert does what River would do.
 func (r request) simple() bool { return r.args.unique == "" && r.options.ScheduledAt.IsZero() }
