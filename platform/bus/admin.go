@@ -228,13 +228,14 @@ func (b *Bus) Replay(ctx context.Context, eventID, consumer string) error {
 	return nil
 }
 
-// again forgets what the consumer made of the event, and delivers it.
+// again forgets what the consumer made of the event, and delivers it. The job isn't unique: the one before it is at work, as
+// far as anybody can tell, until its end is noted.
 func (b *Bus) again(ctx context.Context, eventID, consumer string) error {
 	err := b.db.Tx(ctx).Exec("DELETE FROM events_inbox WHERE event_id = ? AND consumer = ?", eventID, consumer).Error
 	if err != nil {
 		return database.Classify(err)
 	}
-	return b.redeliver(ctx, consumer, []string{eventID})
+	return b.jobs.Enqueue(ctx, delivery{consumer, eventID})
 }
 
 // Dead picks deliveries that were given up. What is zero picks all.

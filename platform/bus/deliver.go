@@ -55,11 +55,16 @@ type router struct {
 	ended chan error
 }
 
+// startTimeout bounds what is asked of the database and of Redis at the start.
+const startTimeout = 10 * time.Second
+
 // closeTimeout bounds how long handlers may go on when the router is closed.
 const closeTimeout = 10 * time.Second
 
-// Start delivers events until Stop. It goes on when ctx ends.
+// Start delivers events until Stop. It begins and goes on when ctx has ended: who is told to stop meanwhile stops in order.
 func (b *Bus) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
 	if err := b.ledger.enroll(ctx, slices.Sorted(maps.Keys(b.consumers)), b.clock.Now()); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 //	go test ./test/arch -run TestDepguard -update
 var libraries = []library{
 	{"ariga.io/atlas", "schema schema/diff"},
+	{"github.com/ThreeDotsLabs/watermill", "platform/bus"},
 	{"github.com/danielgtaylor/huma", "platform/httpserver"},
 	{"github.com/gin-gonic/gin", "platform/httpserver"},
 	{"github.com/go-json-experiment/json", "platform/auth platform/httpserver platform/patch test/bench/..."},
@@ -36,7 +37,7 @@ var libraries = []library{
 	{"github.com/rs/cors", "platform/httpserver"},
 	{"github.com/santhosh-tekuri/jsonschema", "test/contract_test"},
 	{"github.com/spf13/cobra", "cmd/omnistack cmd/scaffold"},
-	{"go.uber.org/zap", "cmd/omnistack platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
+	{"go.uber.org/zap", "cmd/omnistack platform/bus platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},
 	{"golang.org/x/sync", "platform/auth"},
 	{"golang.org/x/text", "platform/fold"},
