@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,6 +35,7 @@ type Bus struct {
 	published map[string]bool              // the names that modules may publish
 	consumers map[string]*consumer         // by their names
 	wanted    map[string][]events.Consumer // by the event
+	enrolled  atomic.Bool                  // all of them
 	router    *router                      // nil while this process delivers nothing
 }
 
@@ -49,7 +53,15 @@ func New(db *database.DB, background *jobs.Client, clock clock.Clock, options Op
 		db: db, ledger: ledger{db}, jobs: background, clock: clock, log: log.Named("events"),
 		published: map[string]bool{}, consumers: map[string]*consumer{}, wanted: map[string][]events.Consumer{},
 	}
-	b.road = &jobRoad{bus: b}
+	if options.RedisURL == "" {
+		b.road = &jobRoad{bus: b}
+		return b, nil
+	}
+	road, err := newRedisRoad(b, options.RedisURL)
+	if err != nil {
+		return nil, err
+	}
+	b.road = road
 	return b, nil
 }
 
@@ -99,6 +111,9 @@ func (b *Bus) Publish(ctx context.Context, happened ...events.Event) error {
 	}
 	// Joined, so that nobody commits half of it.
 	return b.db.WithinTx(ctx, func(ctx context.Context) error {
+		if err := b.enroll(ctx); err != nil {
+			return err
+		}
 		envelopes := make([]events.Envelope, len(happened))
 		for i, event := range happened {
 			var err error
@@ -110,6 +125,18 @@ func (b *Bus) Publish(ctx context.Context, happened ...events.Event) error {
 			return err
 		}
 		return b.jobs.EnqueueMany(ctx, b.road.send(envelopes)...)
+	})
+}
+
+// enroll notes the consumers that are new, once for the process: before it publishes anything, or begins to deliver. What a
+// process publishes that knows a consumer is for that, even if it is never delivered here.
+func (b *Bus) enroll(ctx context.Context) error {
+	if b.enrolled.Load() {
+		return nil
+	}
+	return b.db.WithinTx(ctx, func(ctx context.Context) error {
+		b.db.AfterCommit(ctx, func() { b.enrolled.Store(true) })
+		return b.ledger.enroll(ctx, slices.Sorted(maps.Keys(b.consumers)), b.clock.Now())
 	})
 }
 

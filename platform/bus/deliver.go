@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/telemetry"
@@ -65,7 +64,7 @@ const closeTimeout = 10 * time.Second
 func (b *Bus) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
-	if err := b.ledger.enroll(ctx, slices.Sorted(maps.Keys(b.consumers)), b.clock.Now()); err != nil {
+	if err := b.enroll(ctx); err != nil {
 		return err
 	}
 	if err := b.road.open(ctx); err != nil {
@@ -89,7 +88,7 @@ func (b *Bus) Start(ctx context.Context) error {
 		return nil
 	case err := <-b.router.ended:
 		b.router = nil
-		return fmt.Errorf("events: %w", err)
+		return errors.Join(fmt.Errorf("events: %w", err), b.road.close())
 	}
 }
 
@@ -197,7 +196,9 @@ func (b *Bus) recover(c *consumer) message.HandlerMiddleware {
 
 // bury makes the event dead for the consumer.
 func (b *Bus) bury(ctx context.Context, c *consumer, eventID string, why error) error {
-	err := b.db.WithinTx(context.WithoutCancel(ctx), func(ctx context.Context) error {
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := b.db.WithinTx(bound, func(ctx context.Context) error {
 		_, err := b.ledger.settle(ctx, c.Name, eventID, stateDead, shown(why), b.clock.Now())
 		return err
 	})
@@ -245,6 +246,9 @@ func fromMessage(msg *message.Message) (events.Envelope, error) {
 	err = cmp.Or(err, unreadable)
 	if err != nil {
 		return events.Envelope{}, errs.New(errs.Invalid, "The message isn't an event").Because(err)
+	}
+	if !id.Valid(msg.UUID) {
+		return events.Envelope{}, errs.New(errs.Invalid, "The message isn't an event")
 	}
 	return events.Envelope{
 		ID: msg.UUID, Name: meta.Get(metaName), Aggregate: meta.Get(metaAggregate), Version: version, Time: at.UTC(),

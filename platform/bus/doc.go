@@ -20,6 +20,21 @@
 // event that a stream lost, that a consumer failed to handle after a few quick tries, or that has been waiting for half a
 // minute, is delivered by a job as above. So retries, dead letters and what administrators see are the same on both.
 //
+// Every event is written to its stream, omnistack:events:NAME, also one that no consumer here waits for: an entry is a
+// CloudEvent with a field for each attribute, which other services may read in groups of their own. A job trims the streams up
+// to the oldest entry that a group still needs; a group that isn't of a consumer here is removed when an entry has been waiting
+// for it for seven days, and without any group that is how long entries stay.
+//
+// What watermill-redisstream 1.4.5 does by itself loses or doubles events, or stops for good, in thirteen ways; redis_test.go
+// names each of them and shows the answer. Above all, its subscriptions end at the first error and are made anew here, groups
+// begin with all that a stream holds (an event from before a consumer was there is passed over), no length is set, an entry
+// is claimed only when a reader that lives must be done with it, and who removes groups, readers and entries does it in one
+// script. While Redis is away, or when it comes back empty, the reconciler delivers. Redis should run with appendonly yes and
+// maxmemory-policy noeviction; a warning at the start says when it doesn't.
+//
+// In each process a consumer reads in four lines, which are four connections and about six commands a second when nothing
+// happens.
+//
 // Why not Watermill's GoChannel: its Publish returns nil when nobody listens and when it is closed. Measured over 30 restarts
 // under load, 289 of 600 committed events were lost.
 //

@@ -105,7 +105,8 @@ func (l ledger) settle(ctx context.Context, consumer, eventID, state, reason str
 	return done.RowsAffected == 1, database.Classify(done.Error)
 }
 
-// enroll notes the consumers that are new, with the time.
+// enroll notes the consumers that are new, with the time. Their names come in order, or two who do this would wait for each
+// other.
 func (l ledger) enroll(ctx context.Context, consumers []string, now time.Time) error {
 	return l.db.WithinTx(ctx, func(ctx context.Context) error {
 		for _, name := range consumers {

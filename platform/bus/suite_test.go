@@ -65,7 +65,8 @@ type world struct {
 func eachRoad(t *testing.T, test func(w *world)) {
 	t.Helper()
 	for road, options := range map[string]func(t *testing.T) bus.Options{
-		"jobs": func(*testing.T) bus.Options { return bus.Options{} },
+		"jobs":  func(*testing.T) bus.Options { return bus.Options{} },
+		"redis": func(t *testing.T) bus.Options { return bus.Options{RedisURL: testkit.Redis(t)} },
 	} {
 		t.Run(road, func(t *testing.T) {
 			t.Parallel()

@@ -20,6 +20,7 @@ import (
 var libraries = []library{
 	{"ariga.io/atlas", "schema schema/diff"},
 	{"github.com/ThreeDotsLabs/watermill", "platform/bus"},
+	{"github.com/ThreeDotsLabs/watermill-redisstream", "platform/bus"},
 	{"github.com/danielgtaylor/huma", "platform/httpserver"},
 	{"github.com/gin-gonic/gin", "platform/httpserver"},
 	{"github.com/go-json-experiment/json", "platform/auth platform/httpserver platform/patch test/bench/..."},
@@ -31,7 +32,7 @@ var libraries = []library{
 	{"github.com/lestrrat-go/jwx", "platform/auth"},
 	{"github.com/onsi/ginkgo", "test/..."},
 	{"github.com/onsi/gomega", "test/..."},
-	{"github.com/redis/go-redis", "platform/cache platform/testkit wire_gen"},
+	{"github.com/redis/go-redis", "platform/bus platform/cache platform/testkit wire_gen"},
 	{"github.com/riverqueue/river", "platform/jobs"},
 	{"github.com/robfig/cron", "platform/jobs"},
 	{"github.com/rs/cors", "platform/httpserver"},
