@@ -20,3 +20,10 @@ type Renderer interface {
 	// Render returns the content within the layout: a subject of one line, the HTML and the plain text.
 	Render(content domain.Content, frame domain.Frame) (subject, html, text string, err error)
 }
+
+// Feedback reads what a carrier posts about mails that it took. There is one adapter for each carrier that does.
+type Feedback interface {
+	// Read verifies the signature of a posted body by its headers and returns what it says, nothing for what isn't about
+	// an address that failed. A signature or a body that isn't right is errs.Malformed.
+	Read(header func(name string) string, body []byte) ([]domain.Feedback, error)
+}

@@ -1,0 +1,18 @@
+package domain
+
+import "time"
+
+// The reasons for feedback.
+const (
+	Bounced    = "bounced"    // the address doesn't take mail
+	Complained = "complained" // its owner called a mail spam
+)
+
+// Feedback is what a carrier says, later, about a mail that it took.
+type Feedback struct {
+	Address   string
+	Reason    string // Bounced or Complained
+	Permanent bool   // no later mail to the address is of use; a complaint always is
+	At        time.Time
+	Receipt   string // what Mailer.Send returned for the mail; empty when the carrier doesn't say
+}
