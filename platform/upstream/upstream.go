@@ -1,0 +1,118 @@
+// Package upstream calls the HTTP APIs of others, within bounds: a call ends in time, follows no redirect, which would carry
+// its key elsewhere, and reads no endless answer. What fails has the Kind that says whether to try again.
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/omnistack/omnistack/platform/errs"
+)
+
+// maxAnswer is how many bytes of an answer are read.
+const maxAnswer = 64 << 10
+
+// Client calls one service. It is safe for concurrent use.
+type Client struct {
+	service string
+	timeout time.Duration
+	http    *http.Client
+}
+
+// New returns a client for the service of that name, which errors show as details.service. No call takes longer than the
+// timeout.
+func New(service string, timeout time.Duration) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxResponseHeaderBytes = maxAnswer
+	return &Client{service: service, timeout: timeout, http: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Answer is what a service says.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte // as much of it as could be read, 64 KiB at most
+}
+
+// OK tells whether the service did what it was asked to.
+func (a *Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
+
+// Post sends a body of JSON and returns the answer, whatever its status. No answer is errs.Timeout when it took too long,
+// else errs.Unavailable, also when ctx was cancelled: what was asked for may have been done or not.
+func (c *Client) Post(ctx context.Context, url string, header http.Header, body []byte) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, errs.New(errs.Internal, "The request can't be made").Because(err)
+	}
+	request.Header = header.Clone()
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "OmniStack") // Resend refuses requests without one
+	answer, err := c.http.Do(request)             //nolint:gosec // the address comes from the settings
+	if err != nil {
+		if timer, ok := errors.AsType[interface {
+			error
+			Timeout() bool
+		}](err); ok && timer.Timeout() {
+			return nil, c.error(errs.Timeout, "The service took too long").Because(err)
+		}
+		return nil, c.error(errs.Unavailable, "The service can't be reached").Because(err)
+	}
+	defer answer.Body.Close()
+	// The status has said what happened. What can't be read any more doesn't change it.
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	return &Answer{Status: answer.StatusCode, Header: answer.Header, Body: text}, nil
+}
+
+// Failed returns the error that an answer stands for which isn't OK. The reason is the service's own name for it, of which
+// only a short one without anything but letters, digits, points, dashes and underscores is repeated; the rest of what it
+// said may hold anything. Whoever isn't let in is errs.External, which is tried again: a wrong key loses nothing.
+func (c *Client) Failed(answer *Answer, reason string) *errs.Error {
+	cause := fmt.Errorf("%s answered %d", c.service, answer.Status)
+	if name(reason) {
+		cause = fmt.Errorf("%w %s", cause, reason)
+	}
+	kind, message := errs.External, "The service failed"
+	switch answer.Status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		kind, message = errs.Invalid, "The service refuses what it was sent"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		message = "The service doesn't let us in: check its key and the account"
+	case http.StatusTooManyRequests:
+		kind, message = errs.RateLimited, "The service takes no more calls for now"
+	case http.StatusServiceUnavailable:
+		kind, message = errs.Unavailable, "The service is down"
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
+		kind, message = errs.Timeout, "The service took too long"
+	}
+	return c.error(kind, message).Because(cause)
+}
+
+func (c *Client) error(kind errs.Kind, message string) *errs.Error {
+	return errs.New(kind, message).With("service", c.service)
+}
+
+// name tells whether a text is a name such as "validation_error", and no sentence.
+func name(text string) bool {
+	if text == "" || len(text) > 64 {
+		return false
+	}
+	for i := range len(text) {
+		switch c := text[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
