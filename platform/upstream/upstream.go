@@ -5,9 +5,12 @@ package upstream
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net"
 	"net/http"
 	"time"
 
@@ -54,24 +57,31 @@ func (c *Client) Post(ctx context.Context, url string, header http.Header, body 
 	if err != nil {
 		return nil, errs.New(errs.Internal, "The request can't be made").Because(err)
 	}
-	request.Header = header.Clone()
+	maps.Copy(request.Header, header)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "OmniStack") // Resend refuses requests without one
 	answer, err := c.http.Do(request)             //nolint:gosec // the address comes from the settings
 	if err != nil {
-		if timer, ok := errors.AsType[interface {
-			error
-			Timeout() bool
-		}](err); ok && timer.Timeout() {
-			return nil, c.error(errs.Timeout, "The service took too long").Because(err)
-		}
-		return nil, c.error(errs.Unavailable, "The service can't be reached").Because(err)
+		return nil, c.unanswered(err)
 	}
 	defer answer.Body.Close()
 	// The status has said what happened. What can't be read any more doesn't change it.
 	text, _ := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
 	return &Answer{Status: answer.StatusCode, Header: answer.Header, Body: text}, nil
+}
+
+// unanswered returns the error for a call that got no answer.
+func (c *Client) unanswered(err error) error {
+	if timer, ok := errors.AsType[net.Error](err); ok && timer.Timeout() {
+		return c.error(errs.Timeout, "The service took too long").Because(err)
+	}
+	_, isNet := errors.AsType[*net.OpError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	if !isNet && !isCertificate && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+		err = errors.New("the answer isn't HTTP") // net/http repeats it
+	}
+	return c.error(errs.Unavailable, "The service can't be reached").Because(err)
 }
 
 // Failed returns the error that an answer stands for which isn't OK. The reason is the service's own name for it, of which

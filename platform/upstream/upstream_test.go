@@ -1,0 +1,168 @@
+package upstream_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/platform/upstream"
+)
+
+func serve(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestPost(t *testing.T) {
+	given := http.Header{"Authorization": {"Bearer key"}}
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.Method != "POST" || string(body) != "{}" || r.Header.Get("Authorization") != "Bearer key" ||
+			r.Header.Get("Content-Type") != "application/json" || r.UserAgent() == "" {
+			t.Errorf("%s %s %v", r.Method, body, r.Header)
+		}
+		w.Header().Set("X-Id", "7")
+		w.WriteHeader(202)
+		_, _ = io.WriteString(w, "fine")
+	})
+	answer, err := upstream.New("it", 10*time.Second).Post(t.Context(), url, given, []byte("{}"))
+	if err != nil || answer.Status != 202 || answer.Header.Get("X-Id") != "7" || string(answer.Body) != "fine" || !answer.OK() {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if len(given) != 1 {
+		t.Errorf("the caller's header was changed: %v", given)
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, status) })
+		answer, err := upstream.New("it", 10*time.Second).Post(t.Context(), url, nil, nil)
+		if err != nil || answer.Status != status || answer.OK() {
+			t.Errorf("%+v, %v", answer, err)
+		}
+	}
+}
+
+// The status has said what happened: an endless or broken body doesn't make a failure of it.
+func TestBodiesAreBounded(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"endless": func(w http.ResponseWriter, _ *http.Request) {
+			for range 4096 {
+				if _, err := io.WriteString(w, strings.Repeat("x", 1024)); err != nil {
+					return
+				}
+			}
+		},
+		"cut off": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		answer, err := upstream.New("it", 10*time.Second).Post(t.Context(), serve(t, handler), nil, nil)
+		if err != nil || !answer.OK() || len(answer.Body) > 64<<10 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNoAnswer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "http://" + listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	silent := "http://" + testkit.Silence(t, "127.0.0.1:0")
+	reached := make(chan struct{}, 1)
+	waiting := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the server doesn't see the client leave
+		reached <- struct{}{}
+		<-r.Context().Done()
+	})
+	leaving, leave := context.WithCancel(t.Context())
+	go func() {
+		<-reached
+		leave()
+	}()
+	late, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	for name, test := range map[string]struct {
+		ctx     context.Context
+		url     string
+		timeout time.Duration
+		want    errs.Kind
+	}{
+		"nobody there":          {t.Context(), nobody, 10 * time.Second, errs.Unavailable},
+		"our timeout":           {t.Context(), silent, 50 * time.Millisecond, errs.Timeout},
+		"the caller's deadline": {late, silent, 10 * time.Second, errs.Timeout},
+		"cancelled before":      {gone, silent, 10 * time.Second, errs.Unavailable},
+		"cancelled meanwhile":   {leaving, waiting, 10 * time.Second, errs.Unavailable},
+		"an answer in no HTTP":  {t.Context(), garbage(t), 10 * time.Second, errs.Unavailable},
+		"an endless header":     {t.Context(), serve(t, endlessHeader), 10 * time.Second, errs.Unavailable},
+	} {
+		_, err := upstream.New("it", test.timeout).Post(test.ctx, test.url, http.Header{"Authorization": {"canary"}}, []byte("canary"))
+		if !errs.Is(err, test.want) || strings.Contains(err.Error(), "canary") || errs.From(err).Details["service"] != "it" {
+			t.Errorf("%s: %v, want %s", name, err, test.want.Code())
+		}
+	}
+}
+
+func endlessHeader(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("X-Long", strings.Repeat("x", 128<<10))
+}
+
+// garbage is the address of a server that says something else than HTTP.
+func garbage(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, "220 canary\r\n\r\n")
+		_ = conn.Close()
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+func TestFailedTellsWhetherToTryAgain(t *testing.T) {
+	client := upstream.New("it", time.Second)
+	for status, want := range map[int]errs.Kind{
+		400: errs.Invalid, 413: errs.Invalid, 422: errs.Invalid, 401: errs.External, 403: errs.External, 404: errs.External,
+		408: errs.Timeout, 409: errs.External, 429: errs.RateLimited, 500: errs.External, 502: errs.External,
+		503: errs.Unavailable, 504: errs.Timeout, 301: errs.External,
+	} {
+		err := client.Failed(&upstream.Answer{Status: status}, "a_name")
+		if err.Kind != want || !strings.HasSuffix(err.Error(), "a_name") || strings.Contains(err.Message, "a_name") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+	for _, reason := range []string{"", "a sentence", "canary@example.org", strings.Repeat("x", 65), "line\nbreak", "ü"} {
+		if err := client.Failed(&upstream.Answer{Status: 500}, reason); !strings.HasSuffix(err.Error(), "it answered 500") {
+			t.Errorf("%q is repeated: %v", reason, err)
+		}
+	}
+}
