@@ -46,6 +46,7 @@ type Route struct {
 	Status  int       // of success; 200, or 204 for an answer without a body, when 0
 	Errors  []int     // the statuses worth documenting beside those every route can have
 	Hidden  bool      // left out of the API document
+	Local   bool      // there for clients on this machine only, who call it by a name of its own; 404 for others
 
 	Module string // filled in by the router: who registered it
 	Full   string // filled in by the router: the path as mounted

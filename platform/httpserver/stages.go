@@ -259,6 +259,10 @@ func (s *Server) authenticate(c *gin.Context) {
 	if c.FullPath() == "" { // nothing is here, as the end of the chain says
 		return
 	}
+	if record.route.Local && !record.fromHere {
+		refuse(c, errNothingHere)
+		return
+	}
 	if record.route.Guard == Public || record.route.Guard == Signature {
 		return
 	}
