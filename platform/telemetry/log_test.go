@@ -18,6 +18,14 @@ func TestLogMasksWhatGivesAway(t *testing.T) {
 		"bearer":   "Bearer canary-token",
 		"password": "postgres://app:canary@db:5432/x",
 		"address":  "canary.person+tag@mail.example.com",
+
+		"resend":     "re_canary1_QwErTyUi",
+		"sendgrid":   "SG.canary1canary1canary1.QwErTyUiOpAsDfGhJk",
+		"stripe":     "sk_test_canary1QwErTyUi",
+		"restricted": "rk_live_canary1QwErTyUi",
+		"openai":     "sk-proj-canary1-QwErTyUi",
+		"anthropic":  "sk-ant-api03-canary1QwErTyUi",
+		"webhook":    "whsec_canary1+canary/QwErTyUi=",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -57,6 +65,33 @@ func TestLibrariesLogMasked(t *testing.T) {
 	}
 	if got := telemetry.Mask("to e@example.com"); got != "to ****@****" {
 		t.Errorf("masked is %q", got)
+	}
+}
+
+// Words that only begin like a key are words.
+func TestMaskLeavesWords(t *testing.T) {
+	for _, text := range []string{
+		"re_read the rows", "a task-oriented job", "desk-lamp", "more_than_enough_words", "core_functionality", "risk_assessments",
+		"disk-space-is-low", "SG. is short", "whsec_", "re-registered", "sk-short", "01a214e3-d424-7aee-8d82-a112b91ec602",
+	} {
+		if got := telemetry.Mask(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+	if got := telemetry.Mask("key=re_canary1_QwErTyUi, again sk-canary1canary1"); got != "key=re_****, again sk-****" {
+		t.Errorf("masked is %q", got)
+	}
+}
+
+func BenchmarkMask(b *testing.B) {
+	for name, text := range map[string]string{
+		"common": "request", "path": "/api/v1/app/projects/{id}", "id": "01a214e3-d424-7aee-8d82-a112b91ec602", "key": "re_canary1_QwErTyUi",
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				telemetry.Mask(text)
+			}
+		})
 	}
 }
 
