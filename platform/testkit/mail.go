@@ -9,7 +9,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -36,8 +35,12 @@ type MailServer struct {
 	Password string         // goes with Username
 	Roots    *x509.CertPool // who signed its certificate
 
-	url string // of its HTTP API
+	url    string // of its HTTP API
+	folder string // of its data
 }
+
+// Address returns where it speaks SMTP, as host:port.
+func (s *MailServer) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
 // Received is a mail that arrived.
 type Received struct {
@@ -84,7 +87,7 @@ func startMailServer(t testing.TB, program, protection string) (*MailServer, err
 	if err != nil {
 		return nil, err
 	}
-	s := &MailServer{Host: "127.0.0.1", Port: smtp.port, url: fmt.Sprintf("http://127.0.0.1:%d", web)}
+	s := &MailServer{Host: "127.0.0.1", Port: smtp.port, folder: smtp.folder, url: fmt.Sprintf("http://127.0.0.1:%d", web)}
 	command := []string{
 		program, "--smtp", fmt.Sprintf("127.0.0.1:%d", s.Port), "--listen", fmt.Sprintf("127.0.0.1:%d", web),
 		"--database", filepath.Join(smtp.folder, "mail.db"), "--disable-version-check", "--smtp-disable-rdns", "--quiet",
@@ -110,7 +113,7 @@ func startMailServer(t testing.TB, program, protection string) (*MailServer, err
 			return nil, fmt.Errorf("the mail server ended at its start:\n%s", &running.output)
 		default:
 		}
-		if err == nil && listens(s.Port) {
+		if err == nil && listens(s.Address()) {
 			t.Cleanup(func() { running.end(false) })
 			return s, nil
 		}
@@ -218,13 +221,17 @@ func (s *MailServer) get(ctx context.Context, path string, into any) error {
 	}
 }
 
-// findMailpit returns the path of mailpit's program, after building it if need be: once for the machine, in the cache folder.
+// findMailpit returns the path of mailpit's program, after building it if need be, once for the machine. As root it is built
+// where the user whom servers run as can reach it.
 var findMailpit = sync.OnceValues(func() (string, error) {
-	cache, err := os.UserCacheDir()
+	folder, err := os.UserCacheDir()
+	if os.Geteuid() == 0 {
+		folder, err = "/usr/local/lib", nil
+	}
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(cache, "omnistack-testkit", filepath.Base(mailpit))
+	folder = filepath.Join(folder, "omnistack-testkit", filepath.Base(mailpit))
 	program := filepath.Join(folder, "mailpit")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
@@ -237,42 +244,20 @@ var findMailpit = sync.OnceValues(func() (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(program); err != nil {
-		fmt.Fprintf(os.Stderr, "testkit: there is no mail server here; building %s, which takes a minute\n", mailpit)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-		defer cancel()
-		build := exec.CommandContext(ctx, "go", "install", mailpit)
-		build.Dir = folder
-		build.Env = append(os.Environ(), "GOBIN="+folder, "GOFLAGS=-mod=mod", "CGO_ENABLED=0", "GOWORK=off")
-		if out, err := build.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("the tests need the mail server %s: %w\n%s", mailpit, err, out)
-		}
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
 	}
-	return reachable(program)
+	fmt.Fprintf(os.Stderr, "testkit: there is no mail server here; building %s, which takes a minute\n", mailpit)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	build := exec.CommandContext(ctx, "go", "install", mailpit)
+	build.Dir = folder
+	build.Env = append(os.Environ(), "GOBIN="+folder, "GOFLAGS=", "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the tests need the mail server %s: %w\n%s", mailpit, err, out)
+	}
+	return program, nil
 })
-
-// reachable returns a copy of the program that the user whom servers run as can start: root's folders are closed to them.
-func reachable(program string) (string, error) {
-	if as, err := servant(); err != nil || as == nil {
-		return program, err
-	}
-	copied := "/usr/local/lib/omnistack-testkit/" + filepath.Base(mailpit)
-	if info, err := os.Stat(copied); err == nil && info.Mode().IsRegular() {
-		return copied, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(copied), 0o755); err != nil {
-		return "", err
-	}
-	content, err := os.ReadFile(program)
-	if err != nil {
-		return "", err
-	}
-	draft := copied + ".draft" // nobody else is here: the lock is held
-	if err := errors.Join(os.WriteFile(draft, content, 0o755), os.Chmod(draft, 0o755)); err != nil {
-		return "", err
-	}
-	return copied, os.Rename(draft, copied)
-}
 
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -282,8 +267,8 @@ func freePort() (int, error) {
 	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
 
-func listens(port int) bool {
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
+func listens(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
 		return false
 	}

@@ -61,7 +61,7 @@ func (c *Client) Post(ctx context.Context, url string, header http.Header, body 
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "OmniStack") // Resend refuses requests without one
-	answer, err := c.http.Do(request)             //nolint:gosec // the address comes from the settings
+	answer, err := c.http.Do(request)
 	if err != nil {
 		return nil, c.unanswered(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -131,8 +132,8 @@ func (m *Mailer) all() []shown {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	mails := make([]shown, 0, len(m.mails))
-	for i := len(m.mails) - 1; i >= 0; i-- {
-		mails = append(mails, m.mails[i])
+	for _, one := range slices.Backward(m.mails) {
+		mails = append(mails, one)
 	}
 	return mails
 }

@@ -87,7 +87,7 @@ func (m *Mailer) Send(ctx context.Context, mail domain.Mail) (receipt string, er
 	if err != nil {
 		return "", m.failed(ctx, step{"connect", false}, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // what matters has been said
 	// Whatever waits for the server is woken when the time is over or the caller has gone.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
 
