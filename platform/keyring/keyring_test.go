@@ -1,6 +1,8 @@
 package keyring_test
 
 import (
+	"bytes"
+	"errors"
 	"testing"
 
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -36,5 +38,53 @@ func TestTheSecretRotates(t *testing.T) {
 	}
 	if keyring.New(newSecret, "").Signer("cursor").Verify(message, before) {
 		t.Error("accepted the previous secret's signature after the rotation")
+	}
+}
+
+func TestWhatIsSealedOpensForItsPurposeAndPlaceOnly(t *testing.T) {
+	ring := keyring.New(newSecret, "")
+	sealer := ring.Sealer("mail")
+	for _, plain := range []string{"", "m", "a longer message with ada@example.com in it"} {
+		sealed := sealer.Seal([]byte(plain), []byte("row 1"))
+		if opened, err := ring.Sealer("mail").Open(sealed, []byte("row 1")); err != nil || string(opened) != plain {
+			t.Errorf("%q comes back as %q, %v", plain, opened, err)
+		}
+		if len(sealed) != len(plain)+28 || plain != "" && bytes.Contains(sealed, []byte(plain)) {
+			t.Errorf("%q is sealed as %q", plain, sealed)
+		}
+		if bytes.Equal(sealed, sealer.Seal([]byte(plain), []byte("row 1"))) {
+			t.Error("the same is sealed alike twice, which tells that it is the same")
+		}
+		refuse := func(what string, sealer keyring.Sealer, sealed []byte, about string) {
+			t.Helper()
+			if opened, err := sealer.Open(sealed, []byte(about)); !errors.Is(err, keyring.ErrSealed) || opened != nil {
+				t.Errorf("%s: opened %q, %v", what, opened, err)
+			}
+		}
+		refuse("another purpose", ring.Sealer("link"), sealed, "row 1")
+		refuse("another place", sealer, sealed, "row 2")
+		refuse("cut", sealer, sealed[:len(sealed)-1], "row 1")
+		refuse("nothing", sealer, nil, "row 1")
+		for i := range sealed {
+			changed := bytes.Clone(sealed)
+			changed[i] ^= 1
+			refuse("changed", sealer, changed, "row 1")
+		}
+	}
+}
+
+func TestTheSealRotatesWithTheSecret(t *testing.T) {
+	before := keyring.New(oldSecret, "").Sealer("mail").Seal([]byte("message"), nil)
+
+	opened, err := keyring.New(newSecret, oldSecret).Sealer("mail").Open(before, nil)
+	if err != nil || string(opened) != "message" {
+		t.Errorf("what the previous secret sealed comes back as %q, %v", opened, err)
+	}
+	if _, err := keyring.New(newSecret, "").Sealer("mail").Open(before, nil); !errors.Is(err, keyring.ErrSealed) {
+		t.Errorf("after the rotation: %v", err)
+	}
+	after := keyring.New(newSecret, oldSecret).Sealer("mail").Seal([]byte("message"), nil)
+	if _, err := keyring.New(oldSecret, "").Sealer("mail").Open(after, nil); err == nil {
+		t.Error("the previous secret still seals")
 	}
 }
