@@ -2,6 +2,8 @@ package httpserver
 
 import (
 	"bufio"
+	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -179,6 +181,27 @@ func TestMediaTypes(t *testing.T) {
 }
 
 // A body has no meaning where none is asked for: it is ignored, whatever it is, but bound like any other.
+// A signature is over the bytes that were sent, so whoever asks for a raw body gets them as they are, and judges them.
+func TestRawBodiesAreLeftAlone(t *testing.T) {
+	type input struct {
+		RawBody []byte `contentType:"application/json"`
+	}
+	f := start(t, func(r *Router) {
+		Mutation(r, Route{Method: http.MethodPost, Path: "/raw", Guard: Signature, Summary: "Take a raw body"},
+			func(_ context.Context, in *input) (Commit[Object[string]], error) {
+				return func(context.Context) (*Object[string], error) {
+					return &Object[string]{Body: hex.EncodeToString(in.RawBody)}, nil
+				}, nil
+			})
+	})
+	for _, body := range []string{`{}`, `{"a": 1, "a": 2}`, `"text"`, ` [1,  2] `, "no JSON \xff\x00", strings.Repeat("x", 1<<20)} {
+		f.anyone.Do(t, "POST", "/api/v1/raw", testkit.Body(body)).Want(200).WantJSON("", hex.EncodeToString([]byte(body)))
+	}
+	f.anyone.Do(t, "POST", "/api/v1/raw").WantError(400, "BAD_REQUEST")
+	f.anyone.Do(t, "POST", "/api/v1/raw", testkit.Body("a=b"), testkit.Header("Content-Type", "text/plain")).WantError(415, "UNSUPPORTED_MEDIA_TYPE")
+	f.anyone.Do(t, "POST", "/api/v1/raw", testkit.Body(strings.Repeat("x", 1<<20+1))).WantError(413, "PAYLOAD_TOO_LARGE")
+}
+
 func TestABodyOfAGetIsIgnored(t *testing.T) {
 	f := start(t, nil)
 	text := testkit.Header("Content-Type", "text/plain")

@@ -146,6 +146,7 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 		}
 	}
 	r.server.addRoute(&route)
+	_, raw := input.FieldByName("RawBody")
 
 	operation := huma.Operation{
 		OperationID:   operationID(route),
@@ -157,6 +158,8 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 		Hidden:        route.Hidden,
 		Responses:     r.server.failures(route.Errors...),
 		MaxBodyBytes:  -1, // the body limit stage is the one that counts
+		// huma takes a raw body of the type JSON for a JSON string.
+		SkipValidateBody: raw,
 		// Later than the deadline stage: this timeout ends the request's context as if the client had left.
 		BodyReadTimeout: r.server.options.HTTP.RequestTimeout + r.server.options.limits.margin/2,
 	}
