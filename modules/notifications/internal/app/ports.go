@@ -3,8 +3,11 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/page"
 )
 
 // Mailer carries mail. There is one adapter for each way that mail can leave.
@@ -26,4 +29,97 @@ type Feedback interface {
 	// Read verifies the signature of a posted body by its headers and returns what it says, nothing for what isn't about
 	// an address that failed. A signature or a body that isn't right is errs.Malformed.
 	Read(header func(name string) string, body []byte) ([]domain.Feedback, error)
+}
+
+// Reports asks every module what happened in it between two times.
+type Reports interface {
+	Sections(ctx context.Context, from, to time.Time) ([]domain.ReportSection, error)
+}
+
+// Queue does things later.
+type Queue interface {
+	// SendMail makes SendMail of the letter happen when the transaction in ctx has committed.
+	SendMail(ctx context.Context, letterID string) error
+}
+
+// Sealer encrypts what must lie in the database unread. About says where it belongs.
+type Sealer interface {
+	Seal(plain, about []byte) []byte
+	Open(sealed, about []byte) ([]byte, error)
+}
+
+// Signer signs links.
+type Signer interface {
+	Sign(message []byte) []byte // 32 bytes
+	Verify(message, signature []byte) bool
+}
+
+// Store keeps what the context owns. Writes run in the transaction that ctx carries.
+type Store interface {
+	// AddNotification adds a notification unless there is one of the key.
+	AddNotification(ctx context.Context, notification domain.Notification, key string) error
+
+	// LockNotification returns one notification of the owner for a change, or errs.NotFound.
+	LockNotification(ctx context.Context, owner id.Scope, notificationID string) (domain.Notification, error)
+
+	// MarkRead sets when the owner's notification was read.
+	MarkRead(ctx context.Context, owner id.Scope, notificationID string, at time.Time) error
+
+	// ListNotifications returns the items of one page, the newest first, and the number of all that match.
+	ListNotifications(ctx context.Context, owner id.Scope, listing Listing) (items []domain.Notification, total int64, err error)
+
+	// Preferences returns the preferences of a user, those of who never chose too.
+	Preferences(ctx context.Context, owner id.Scope) (domain.Preferences, error)
+
+	// LockPreferences is Preferences inside a transaction: nobody else changes them until it ends.
+	LockPreferences(ctx context.Context, owner id.Scope) (domain.Preferences, error)
+
+	// SavePreferences writes preferences that LockPreferences returned and Apply changed.
+	SavePreferences(ctx context.Context, preferences domain.Preferences) error
+
+	// AddLetter adds a letter unless there is one of its key, and tells whether it did.
+	AddLetter(ctx context.Context, letter domain.Letter) (added bool, err error)
+
+	// LockLetter returns a letter for a change, or errs.NotFound.
+	LockLetter(ctx context.Context, letterID string) (domain.Letter, error)
+
+	// SaveLetter writes how far a letter that LockLetter returned has come.
+	SaveLetter(ctx context.Context, letter domain.Letter) error
+
+	// Suppress puts an address, known by its hash, on the list of those that get nothing. Once it is there it stays.
+	Suppress(ctx context.Context, hash, reason string, at time.Time) error
+
+	// Suppressed returns those of the hashes that are on the list.
+	Suppressed(ctx context.Context, hashes []string) ([]string, error)
+
+	// AddContact keeps what somebody wrote into the contact form.
+	AddContact(ctx context.Context, message domain.ContactMessage) error
+
+	// Contact returns what somebody wrote, or errs.NotFound.
+	Contact(ctx context.Context, messageID string) (domain.ContactMessage, error)
+
+	// Erase removes every row of the user.
+	Erase(ctx context.Context, user id.Scope) error
+
+	// ExpireLetters closes at most limit of the queued letters that expired before the time, and returns how many.
+	ExpireLetters(ctx context.Context, now time.Time, limit int) (int64, error)
+
+	// PurgeLetters, PurgeContacts and PurgeNotifications remove at most limit of the rows that were made before the time,
+	// whoever's they are, and return how many.
+	PurgeLetters(ctx context.Context, before time.Time, limit int) (int64, error)
+	PurgeContacts(ctx context.Context, before time.Time, limit int) (int64, error)
+	PurgeNotifications(ctx context.Context, before time.Time, limit int) (int64, error)
+}
+
+// Listing says which notifications to list.
+type Listing struct {
+	Unread bool // only those
+	Skip   int
+	Limit  int
+	After  *page.Key // start behind this place; nil for the beginning
+}
+
+// Transactor runs a function in one transaction, joining an outer one.
+type Transactor interface {
+	WithinTx(ctx context.Context, fn func(ctx context.Context) error) error
 }

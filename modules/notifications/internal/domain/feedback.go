@@ -16,3 +16,6 @@ type Feedback struct {
 	At        time.Time
 	Receipt   string // what Mailer.Send returned for the mail; empty when the carrier doesn't say
 }
+
+// Ends tells whether nothing must be sent to the address any more.
+func (f Feedback) Ends() bool { return f.Permanent || f.Reason == Complained }

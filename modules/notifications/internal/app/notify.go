@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// Notice says that something happened which concerns a user.
+type Notice struct {
+	User  string
+	Kind  string      // one of the domain's
+	Topic string      // the template of the mail, and what the web app has words for
+	Event string      // the id of what led to it
+	Data  domain.Data // ids and numbers
+}
+
+// Notify tells a user what happened by every channel that the user wants: a line in the web app, and a mail that leaves
+// when the transaction has committed. For one event and kind it does so once.
+func (a *App) Notify(ctx context.Context, notice Notice) error {
+	kind, found := domain.KindOf(notice.Kind)
+	if !found {
+		return fmt.Errorf("notifications: there is no kind %q", notice.Kind)
+	}
+	owner, key := id.Of(notice.User), notice.Event+" "+kind.Name
+	if notice.Data == nil {
+		notice.Data = domain.Data{}
+	}
+	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		preferences, err := a.Store.Preferences(ctx, owner)
+		if err != nil {
+			return err
+		}
+		if preferences.Wants(kind, domain.InApp) {
+			err := a.Store.AddNotification(ctx, domain.Notification{
+				ID: id.New(), Owner: owner, Kind: kind.Name, Topic: notice.Topic, Data: notice.Data, CreatedAt: a.Clock.Now(),
+			}, key)
+			if err != nil {
+				return err
+			}
+		}
+		if !preferences.Wants(kind, domain.ByMail) {
+			return nil
+		}
+		return a.post(ctx, domain.Letter{
+			ID: id.New(), Key: key, Kind: kind.Name, User: notice.User, Template: notice.Topic, Data: notice.Data,
+		})
+	})
+}
+
+// post puts a letter on its way unless there is one of its key.
+func (a *App) post(ctx context.Context, letter domain.Letter) error {
+	letter.State, letter.CreatedAt = domain.Queued, a.Clock.Now()
+	added, err := a.Store.AddLetter(ctx, letter)
+	if err != nil || !added {
+		return err
+	}
+	return a.Queue.SendMail(ctx, letter.ID)
+}
