@@ -34,6 +34,7 @@ type App struct {
 
 func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
 	carrier *bus.Bus, background *jobs.Client, roles Roles) (*App, error) {
+	modules.Notifications.Report(modules.Describe)
 	described := append(modules.Describe(), module.Descriptor{Name: "jobs", Consumes: []events.Consumer{forgetJobs(background)}})
 	deliveries, err := carrier.Register(described)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/schema"
@@ -17,7 +18,11 @@ import (
 
 // unopened puts the modules together over a platform that isn't there, to be asked what they are made of.
 func unopened(settings *Settings) *Modules {
-	return buildModules(settings, nil, nil, page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
+	modules, err := buildModules(settings, nil, nil, nil, keyring.New("", ""), page.Cursors{}, nil, clock.System{}, []*auth.Provider{{}})
+	if err != nil {
+		panic(err) // nothing is opened: what fails is broken in the binary
+	}
+	return modules
 }
 
 // Catalog returns the canvas of every module, without opening anything.

@@ -16,8 +16,9 @@ import (
 
 // Modules are the bounded contexts, put together.
 type Modules struct {
-	Users    *usersmod.Module
-	Projects *projectsmod.Module
+	Users         *usersmod.Module
+	Projects      *projectsmod.Module
+	Notifications *notificationsmod.Module
 
 	Settings *Settings // what the modules are described by that hold nothing else yet
 }
@@ -29,7 +30,7 @@ func (m *Modules) Describe() []module.Descriptor {
 		m.Projects.Describe(),
 		billingmod.Describe(&m.Settings.Billing),
 		aimod.Describe(&m.Settings.AI),
-		notificationsmod.Describe(&m.Settings.Notifications),
+		m.Notifications.Describe(),
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
+	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/asyncapi"
 	"github.com/omnistack/omnistack/platform/auth"
@@ -203,6 +205,18 @@ func usersDeps(settings *Settings, db *database.DB, events events.Publisher, cur
 	return usersmod.Deps{
 		DB: db, Events: events, Cursors: cursors, Clock: clock, Principals: principals,
 		Settings: &settings.Users, Issuer: providers[0].Issuer,
+	}
+}
+
+// notificationsDeps hands over the ports of the modules that are asked when a mail is written.
+func notificationsDeps(settings *Settings, db *database.DB, background *jobs.Client, cursors page.Cursors, keys *keyring.Keyring,
+	clock clock.Clock, users *usersmod.Module, projects *projectsmod.Module) notificationsmod.Deps {
+	conf := settings.Platform
+	return notificationsmod.Deps{
+		DB: db, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Settings: &settings.Notifications,
+		Directory: users.Directory(), Catalog: projects.Catalog(),
+		Product: conf.Core.ProjectName, PublicURL: conf.HTTP.PublicURL, APIPrefix: conf.HTTP.APIPrefix, FrontendURL: conf.HTTP.FrontendURL,
+		Environment: conf.Core.Environment, Output: settings.Output,
 	}
 }
 

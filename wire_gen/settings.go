@@ -1,6 +1,8 @@
 package wiregen
 
 import (
+	"io"
+
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
@@ -15,6 +17,8 @@ type Settings struct {
 	Billing       billingmod.Settings
 	AI            aimod.Settings
 	Notifications notificationsmod.Settings
+
+	Output io.Writer // where mail is shown that EMAIL_PROVIDER=console doesn't send; nil for nowhere but /dev/mail
 }
 
 // Groups returns every group, the platform's first.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/wire"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/auth"
@@ -16,6 +17,7 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 )
 
@@ -25,6 +27,8 @@ var moduleSet = wire.NewSet(
 	usersmod.New,
 	wire.Struct(new(projectsmod.Deps), "*"),
 	projectsmod.New,
+	notificationsDeps,
+	notificationsmod.New,
 	wire.Struct(new(Modules), "*"),
 )
 
@@ -53,6 +57,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events events.Publisher, cursors page.Cursors, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) *Modules {
+func buildModules(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, keys *keyring.Keyring,
+	cursors page.Cursors, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) (*Modules, error) {
 	panic(wire.Build(moduleSet))
 }

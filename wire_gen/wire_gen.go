@@ -9,6 +9,7 @@ package wiregen
 import (
 	"context"
 	"github.com/google/wire"
+	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/auth"
@@ -17,6 +18,7 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 	"go.uber.org/zap"
 )
@@ -75,10 +77,18 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Clock:   clock,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
+	notificationsmodDeps := notificationsDeps(settings, db, jobsClient, cursors, keyring, clock, module, projectsmodModule)
+	notificationsmodModule, err := notificationsmod.New(notificationsmodDeps)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	modules := &Modules{
-		Users:    module,
-		Projects: projectsmodModule,
-		Settings: settings,
+		Users:         module,
+		Projects:      projectsmodModule,
+		Notifications: notificationsmodModule,
+		Settings:      settings,
 	}
 	server, err := newServer(settings, db, client, gate, devIssuer, modules, busBus, jobsClient, roles, log)
 	if err != nil {
@@ -99,7 +109,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, cursors page.Cursors, principals *auth.PrincipalCache, clock2 clock.Clock, providers []*auth.Provider) *Modules {
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, cursors page.Cursors, principals *auth.PrincipalCache, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
 	deps := usersDeps(settings, db, events2, cursors, principals, clock2, providers)
 	module := usersmod.New(deps)
 	projectsmodDeps := projectsmod.Deps{
@@ -109,17 +119,23 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 		Clock:   clock2,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
-	modules := &Modules{
-		Users:    module,
-		Projects: projectsmodModule,
-		Settings: settings,
+	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, module, projectsmodModule)
+	notificationsmodModule, err := notificationsmod.New(notificationsmodDeps)
+	if err != nil {
+		return nil, err
 	}
-	return modules
+	modules := &Modules{
+		Users:         module,
+		Projects:      projectsmodModule,
+		Notifications: notificationsmodModule,
+		Settings:      settings,
+	}
+	return modules, nil
 }
 
 // wire.go:
 
 // moduleSet makes the modules out of what the platform gives them.
 var moduleSet = wire.NewSet(
-	usersDeps, usersmod.New, wire.Struct(new(projectsmod.Deps), "*"), projectsmod.New, wire.Struct(new(Modules), "*"),
+	usersDeps, usersmod.New, wire.Struct(new(projectsmod.Deps), "*"), projectsmod.New, notificationsDeps, notificationsmod.New, wire.Struct(new(Modules), "*"),
 )

@@ -57,6 +57,7 @@ func (c *cli) serve(ctx context.Context, roles []string) error {
 	}
 	defer func() { _ = listener.Close() }() // closed already when the server ran
 
+	settings.Output = c.stdout
 	app, cleanup, err := wiregen.Build(ctx, settings, does, log)
 	if err != nil {
 		return err

@@ -74,7 +74,13 @@ func newWorkshop(t *testing.T, app *apptest.App) workshop {
 			t.Error(err)
 		}
 	})
-	return workshop{app, client, app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"}))}
+	w := workshop{app, client, app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"}))}
+	w.admin.Do(t, "GET", "/api/v1/app/users/me").Want(200)
+	apptest.Await(t, "the jobs that a new user makes", func() bool {
+		return testkit.Rows(t, app.DB, "notifications_mails", "state <> 'queued'") == 1 && testkit.Rows(t, app.DB, "river_job", "state <> 'completed'") == 0
+	})
+	app.Change(t, "DELETE FROM river_job")
+	return w
 }
 
 // enqueue enqueues a job and returns where administrators find it.

@@ -1,11 +1,9 @@
-// Package notificationsmod composes the notifications module.
-//
-// Today it holds the module's settings, which decide how mail leaves, from whom, and who reads the contact form.
-// Settings are checked from the first day, so that a deployment's variables are known to be good before the capability
-// that uses them arrives.
 package notificationsmod
 
 import (
+	"github.com/omnistack/omnistack/modules/notifications/internal/adapters/resend"
+	"github.com/omnistack/omnistack/modules/notifications/internal/adapters/sendgrid"
+	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 )
 
@@ -27,8 +25,10 @@ type Settings struct {
 	EmailFromName    string `env:"EMAIL_FROM_NAME" default:"My App" help:"The sender's name."`
 	ContactToAddress string `env:"CONTACT_TO_ADDRESS" default:"{EMAIL_FROM_ADDRESS}" is:"email" help:"Who gets what people write into the contact form."`
 
-	ResendAPIKey   config.Secret `env:"RESEND_API_KEY" help:"The key for Resend."`
-	SendGridAPIKey config.Secret `env:"SENDGRID_API_KEY" help:"The key for SendGrid."`
+	ResendAPIKey             config.Secret `env:"RESEND_API_KEY" help:"The key for Resend."`
+	ResendWebhookSecret      config.Secret `env:"RESEND_WEBHOOK_SECRET" help:"What Resend signs its webhooks with, whsec_...; unset, they aren't taken."`
+	SendGridAPIKey           config.Secret `env:"SENDGRID_API_KEY" help:"The key for SendGrid."`
+	SendGridWebhookPublicKey string        `env:"SENDGRID_WEBHOOK_PUBLIC_KEY" help:"What SendGrid's signed event webhooks are verified with, in base64; unset, they aren't taken."`
 
 	SMTPHost     string        `env:"SMTP_HOST" help:"The mail server."`
 	SMTPPort     int           `env:"SMTP_PORT" default:"587" min:"1" max:"65535" help:"The mail server's port; 465 goes with SMTP_TLS=tls."`
@@ -40,7 +40,7 @@ type Settings struct {
 // Group returns s as a group for config.Load.
 func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Struct: s} }
 
-// Validate checks that the chosen way has what it needs, and that production sends mail.
+// Validate checks that the chosen way has what it needs, that production sends mail, and that webhooks can be verified.
 func (s *Settings) Validate(check *config.Check) {
 	switch s.EmailProvider {
 	case EmailResend:
@@ -56,6 +56,16 @@ func (s *Settings) Validate(check *config.Check) {
 	case EmailConsole:
 		if check.Environment == config.Production {
 			check.Refuse("EMAIL_PROVIDER", "must be resend, sendgrid or smtp in production: console sends nothing")
+		}
+	}
+	if s.ResendWebhookSecret != "" {
+		if _, err := resend.NewFeedback(clock.System{}, s.ResendWebhookSecret.Reveal()); err != nil {
+			check.Refuse("RESEND_WEBHOOK_SECRET", `must be "whsec_" and at least 24 bytes in base64, as Resend shows it`)
+		}
+	}
+	if s.SendGridWebhookPublicKey != "" {
+		if _, err := sendgrid.NewFeedback(clock.System{}, s.SendGridWebhookPublicKey); err != nil {
+			check.Refuse("SENDGRID_WEBHOOK_PUBLIC_KEY", "must be a public key of ECDSA P-256 in base64, as SendGrid shows it")
 		}
 	}
 	if check.Environment == config.Production && !check.IsSet("EMAIL_FROM_ADDRESS") {

@@ -39,6 +39,9 @@ func TestContactFollowsTheSender(t *testing.T) {
 	}
 }
 
+// sendgridKey is a public key as SendGrid shows it, from its documentation.
+const sendgridKey = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE83T4O/n84iotIvIW4mdBgQ/7dAfSmpqIM8kF9mN1flpVKS3GRqe62gw+2fNNRaINXvVpiglSI8eNEc6wEA3F+g=="
+
 func TestRules(t *testing.T) {
 	const production, from = "ENVIRONMENT=production", "EMAIL_FROM_ADDRESS=team@example.org"
 	for _, c := range []struct {
@@ -61,6 +64,11 @@ func TestRules(t *testing.T) {
 		{"console in staging", []string{"ENVIRONMENT=staging"}, nil, ""},
 		{"unknown provider", []string{"EMAIL_PROVIDER=mailgun"}, []string{"EMAIL_PROVIDER"}, "must be resend, sendgrid, smtp or console"},
 		{"port", []string{"SMTP_PORT=0"}, []string{"SMTP_PORT"}, "must be from 1 to 65535"},
+		{"resend webhook", []string{"RESEND_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, nil, ""},
+		{"resend webhook without prefix", []string{"RESEND_WEBHOOK_SECRET=MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}, []string{"RESEND_WEBHOOK_SECRET"}, "at least 24 bytes in base64"},
+		{"resend webhook too short", []string{"RESEND_WEBHOOK_SECRET=whsec_c2hvcnQ="}, []string{"RESEND_WEBHOOK_SECRET"}, "at least 24 bytes in base64"},
+		{"sendgrid webhook", []string{"SENDGRID_WEBHOOK_PUBLIC_KEY=" + sendgridKey}, nil, ""},
+		{"sendgrid webhook that is none", []string{"SENDGRID_WEBHOOK_PUBLIC_KEY=a2V5"}, []string{"SENDGRID_WEBHOOK_PUBLIC_KEY"}, "ECDSA P-256"},
 		{"contact address", []string{"CONTACT_TO_ADDRESS=me"}, []string{"CONTACT_TO_ADDRESS"}, "must be an e-mail address"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

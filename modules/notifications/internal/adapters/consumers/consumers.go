@@ -1,0 +1,59 @@
+// Package consumers drives the notifications context by what happens in other modules.
+package consumers
+
+import (
+	"context"
+
+	"github.com/omnistack/omnistack/modules/notifications/internal/app"
+	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
+	"github.com/omnistack/omnistack/modules/projects"
+	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/id"
+)
+
+// All returns the consumers, handled by the use cases.
+func All(notifications *app.App) []events.Consumer {
+	notify := func(ctx context.Context, envelope events.Envelope, notice app.Notice) error {
+		notice.Event = envelope.ID
+		return notifications.Notify(ctx, notice)
+	}
+	return []events.Consumer{
+		events.On(events.Consumer{Name: "notifications.welcome", Summary: "welcomes a new user"},
+			func(ctx context.Context, event users.UserRegistered, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindWelcome, Topic: domain.Welcome{}.Template(),
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.account_suspended", Summary: "tells a user of the suspension"},
+			func(ctx context.Context, event users.UserSuspended, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindSecurity, Topic: domain.AccountSuspended{}.Template(),
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.account_reactivated", Summary: "tells a user that the suspension is over"},
+			func(ctx context.Context, event users.UserReactivated, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindSecurity, Topic: domain.AccountReactivated{}.Template(),
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.role_changed", Summary: "tells a user of the new role"},
+			func(ctx context.Context, event users.UserRoleChanged, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindSecurity, Topic: domain.RoleChanged{}.Template(),
+					Data: domain.Data{"role": event.Role},
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.project_deleted", Summary: "tells the owner that a project is gone"},
+			func(ctx context.Context, event projects.ProjectDeleted, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.OwnerID, Kind: domain.KindProjectDeleted, Topic: domain.ProjectDeleted{}.Template(),
+					Data: domain.Data{"project_id": event.ProjectID},
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.erase_user", Summary: "erases what is kept of a deleted user"},
+			func(ctx context.Context, event users.UserDeleted, _ events.Envelope) error {
+				return notifications.Erase(ctx, id.Of(event.UserID))
+			}),
+	}
+}
