@@ -53,7 +53,9 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 // forgetJobs returns the consumer that takes a deleted user's jobs from him. The jobs know no modules.
 func forgetJobs(background *jobs.Client) events.Consumer {
 	return events.On(events.Consumer{Name: "jobs.erase_user", Summary: "forgets whose a deleted user's jobs were, and what came of them"},
-		func(ctx context.Context, e users.UserDeleted, _ events.Envelope) error { return background.Forget(ctx, id.Of(e.UserID)) })
+		func(ctx context.Context, e users.UserDeleted, _ events.Envelope) error {
+			return background.Forget(ctx, id.Of(e.UserID))
+		})
 }
 
 // The roles a process can have, as the flag of serve names them.

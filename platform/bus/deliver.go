@@ -141,10 +141,9 @@ func (b *Bus) measure(c *consumer) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			_, err := next(msg)
-			switch {
-			case err == nil:
+			if err == nil {
 				c.handled.Add(1)
-			default:
+			} else {
 				c.failed.Add(1)
 				b.log.Warn("an event wasn't handled", zap.String("consumer", c.Name), zap.String("event", msg.UUID), zap.Error(err))
 			}

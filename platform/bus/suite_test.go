@@ -147,9 +147,6 @@ func orders(count int) []events.Event {
 	return all
 }
 
-// effect is a row that a handler writes.
-type effect struct{ Consumer, OrderID string }
-
 // effects makes the table that handlers write to, without a unique index: it shows what happened twice.
 func (w *world) effects() {
 	w.t.Helper()
