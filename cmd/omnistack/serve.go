@@ -100,6 +100,9 @@ func (c *cli) greet(settings *wiregen.Settings, does wiregen.Roles, address net.
 	if platform.HTTP.DocsEnabled {
 		fmt.Fprintf(c.stdout, "  Docs      %s/docs\n", base)
 	}
+	if settings.Notifications.ShowsMail() {
+		fmt.Fprintf(c.stdout, "  Mail      %s/dev/mail\n", base)
+	}
 	fmt.Fprintf(c.stdout, "  Database  %s\n\n", target)
 	if platform.Auth.Provider == config.ProviderDev {
 		// Not --json: curl has that since 7.82 only, and Ubuntu 22.04 comes with 7.81.

@@ -48,12 +48,16 @@ func TestTheBannerSaysWhereItIsAndWhatToTry(t *testing.T) {
 			d := newDesk(t)
 			s := d.with(env...).serve("serve")
 			banner := s.stdout.String()
-			for _, part := range []string{"OmniStack API is running.", "\n  API       " + s.url + "/", "\n  Docs      " + s.url + "/docs\n", "omnistack.db\n"} {
+			for _, part := range []string{"OmniStack API is running.", "\n  API       " + s.url + "/", "\n  Docs      " + s.url + "/docs\n", "\n  Mail      " + s.url + "/dev/mail\n", "omnistack.db\n"} {
 				if !strings.Contains(banner, part) {
 					t.Errorf("it lacks %q\n%s", part, banner)
 				}
 			}
 			s.api.Do(t, "GET", "/docs").Want(200)
+			s.api.Do(t, "GET", "/dev/mail").Want(200)
+			if strings.Contains(s.stderr.String(), "River") {
+				t.Errorf("River's news aren't for developers\n%s", s.stderr.String())
+			}
 
 			// The other terminal has none of this one's variables.
 			command := s.await(&s.stdout, `(?m)^  (curl .+)$`)[1]

@@ -17,7 +17,6 @@ import (
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/module"
-	"github.com/omnistack/omnistack/platform/telemetry"
 )
 
 // Client enqueues jobs, and works them once it is started. It is safe for concurrent use when Register has been called.
@@ -39,7 +38,7 @@ func New(db *database.DB, log *zap.Logger) (*Client, error) {
 	inserter, err := river.NewClient(c.driver(), &river.Config{
 		FetchCooldown: c.settings.cooldown, // which here is how often an insert is announced
 		Hooks:         []rivertype.Hook{river.HookInsertBeginFunc(setUnique)},
-		Logger:        telemetry.Slog(log),
+		Logger:        riverLog(log),
 	})
 	c.inserter = inserter
 	return c, err

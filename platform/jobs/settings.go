@@ -4,14 +4,17 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/telemetry"
 )
 
 // settings are what a test may shorten.
@@ -109,4 +112,12 @@ func schedule(text string) (river.PeriodicSchedule, error) {
 		return nil, fmt.Errorf("its schedule %q: %w", text, err)
 	}
 	return utc{parsed}, nil
+}
+
+// riverLog passes on River's warnings and errors. Its news, a dozen lines at each start, are for debugging.
+func riverLog(log *zap.Logger) *slog.Logger {
+	if !log.Core().Enabled(zap.DebugLevel) {
+		log = log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))
+	}
+	return telemetry.Slog(log)
 }

@@ -70,7 +70,7 @@ func (c *Client) config() *river.Config {
 		Hooks:                       []rivertype.Hook{river.HookInsertBeginFunc(setUnique)},
 		JobTimeout:                  min(defaultTimeout, c.settings.rescue),
 		LeaderElectionDisabled:      c.settings.follower,
-		Logger:                      telemetry.Slog(c.log),
+		Logger:                      riverLog(c.log),
 		Queues:                      map[string]river.QueueConfig{},
 		RescueStuckJobsAfter:        c.settings.rescue,
 		SoftStopTimeout:             c.settings.soft,
