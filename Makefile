@@ -11,7 +11,7 @@ WATCH = go run github.com/air-verse/air@v1.67.4
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race bench profile fuzz lint verify generate
+.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race bench bench-events profile fuzz lint verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -61,8 +61,12 @@ race: export CGO_ENABLED = 1
 race: ## Prove everything under the race detector; needs a C compiler
 	$(SERVERS) go test -race -shuffle=on ./...
 
-bench: build ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
+bench: build bench-events ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
 	go run ./test/bench -product bin/omnistack $(args)
+
+bench-events: ## Measure how events travel, from the commit to what they cause, and what publishing costs
+	$(SERVERS) go test -run '^$$' -bench 'Delivery|RedisRoad' -benchtime 3000x ./platform/bus
+	$(SERVERS) go test -run '^$$' -bench Enqueue ./platform/jobs
 
 profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
 	go run ./test/bench -profile bin/profile $(args)

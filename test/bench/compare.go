@@ -20,6 +20,7 @@ type figures struct {
 	outcomes []outcome
 	starts   []float64 // milliseconds
 	memory   memory    // of the product, after the load
+	idle     float64   // the percentage of a core that the product uses when nobody asks
 }
 
 // compare measures what the options ask for and prints it.
@@ -81,6 +82,9 @@ func (b *bench) measure(ctx context.Context, opts options, engine, database stri
 		found.outcomes = append(found.outcomes, seen)
 	}
 	found.memory = product.memory()
+	if found.idle, err = product.idle(ctx, opts.idle); err != nil {
+		return figures{}, err
+	}
 
 	progress("starting the product %d times", opts.starts)
 	for range opts.starts {

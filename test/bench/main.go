@@ -19,6 +19,7 @@ type options struct {
 	length      time.Duration // of one round of one server
 	connections int
 	starts      int
+	idle        time.Duration // for how long nobody asks
 	engines     []string
 	product     string // the product's binary; built when empty
 	profile     string // the folder for profiles; they are made instead of the comparison
@@ -62,6 +63,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&opts.length, "length", 2*time.Second, "how long each round takes")
 	flags.IntVar(&opts.connections, "connections", 16, "how many connections ask at once")
 	flags.IntVar(&opts.starts, "starts", 10, "how often the product is started for the start-up time")
+	flags.DurationVar(&opts.idle, "idle", 20*time.Second, "how long nobody asks, to see what the product uses then")
 	flags.StringVar(&opts.product, "product", "", "the product's binary; it is built when there is none")
 	flags.StringVar(&opts.profile, "profile", "", "write profiles of the product to this folder instead of comparing")
 	if err := flags.Parse(args); err != nil {

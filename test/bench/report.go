@@ -36,6 +36,7 @@ func (f figures) print(out io.Writer) {
 	fmt.Fprintf(out, "Start to first answer: best %.0f ms, median %.0f ms.\n", slices.Min(f.starts), median(f.starts))
 	fmt.Fprintf(out, "Memory after the load: %.0f MiB, %.0f of them its own, the rest the program's file; %.0f MiB at most.\n",
 		f.memory.now, f.memory.own, f.memory.most)
+	fmt.Fprintf(out, "Processor while nobody asks: %.1f %% of a core.\n", f.idle)
 }
 
 func (o outcome) print(out io.Writer) {

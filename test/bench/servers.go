@@ -135,6 +135,29 @@ func (s *server) cpu() time.Duration {
 	return time.Duration(user+system) * tick
 }
 
+// idle returns the percentage of a core that the process uses while nobody asks it anything, after a moment to settle.
+func (s *server) idle(ctx context.Context, during time.Duration) (float64, error) {
+	progress("asking nothing for %s", during)
+	if err := pause(ctx, 2*time.Second); err != nil {
+		return 0, err
+	}
+	before := s.cpu()
+	if err := pause(ctx, during); err != nil {
+		return 0, err
+	}
+	return 100 * (s.cpu() - before).Seconds() / during.Seconds(), nil
+}
+
+// pause returns when the time has passed, or with an error when ctx has ended.
+func pause(ctx context.Context, during time.Duration) error {
+	select {
+	case <-time.After(during):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // memory is what a process has in memory, in MiB; 0 where there is no /proc.
 type memory struct {
 	now  float64 // all of it
