@@ -10,14 +10,11 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
-	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/httpserver"
-	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/jobs"
-	"github.com/omnistack/omnistack/platform/module"
 )
 
 // App is the program, put together.
@@ -33,9 +30,10 @@ type App struct {
 }
 
 func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
-	carrier *bus.Bus, background *jobs.Client, roles Roles) (*App, error) {
+	carrier *bus.Bus, background *jobs.Client, clock clock.Clock, roles Roles) (*App, error) {
 	modules.Notifications.Report(modules.Describe)
-	described := append(modules.Describe(), module.Descriptor{Name: "jobs", Consumes: []events.Consumer{forgetJobs(background)}})
+	described := modules.Describe()
+	described = append(described, erasure(described, background, clock, settings))
 	deliveries, err := carrier.Register(described)
 	if err != nil {
 		return nil, err
@@ -48,14 +46,6 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 	}
 	drain := settings.Platform.HTTP.RequestTimeout + margin
 	return &App{Server: server, Modules: modules, verifier: verifier, bus: carrier, jobs: background, roles: roles, drain: drain}, nil
-}
-
-// forgetJobs returns the consumer that takes a deleted user's jobs from him. The jobs know no modules.
-func forgetJobs(background *jobs.Client) events.Consumer {
-	return events.On(events.Consumer{Name: "jobs.erase_user", Summary: "forgets whose a deleted user's jobs were, and what came of them"},
-		func(ctx context.Context, e users.UserDeleted, _ events.Envelope) error {
-			return background.Forget(ctx, id.Of(e.UserID))
-		})
 }
 
 // The roles a process can have, as the flag of serve names them.

@@ -96,7 +96,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, roles)
+	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, clock, roles)
 	if err != nil {
 		cleanup2()
 		cleanup()

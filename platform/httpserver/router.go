@@ -116,7 +116,7 @@ func render(ctx context.Context, out answered, status int) error {
 		return nil
 	}
 	var err error
-	if record.rendered, err = json.Marshal(content, json.Deterministic(true)); err != nil { // maps too: the same answer is the same bytes
+	if record.rendered, err = json.Marshal(content, json.Deterministic(true)); err != nil { // of maps, too
 		return fmt.Errorf("the answer can't be marshalled: %w", err)
 	}
 	return nil

@@ -35,11 +35,12 @@ func TestNothingPersonalLeaks(t *testing.T) {
 			canaries["name"], canaries["writer"], canaries["message"]))).Want(202)
 
 		// The welcome, the notice of the deletion and the contact were tried, and each says why it failed.
-		failed := "river_job WHERE kind = 'notifications.send_mail' AND attempt > 0 AND state = 'retryable'"
-		apptest.Await(t, "three mails that fail", func() bool { return rows(t, app, failed) == 3 })
+		apptest.Await(t, "three mails that fail", func() bool {
+			return testkit.Rows(t, app.DB, "river_job", "kind = 'notifications.send_mail' AND attempt > 0 AND state = 'retryable'") == 3
+		})
 		user.Do(t, "DELETE", me).Want(202)
 		apptest.Await(t, "the erasure", func() bool {
-			return rows(t, app, "events_inbox WHERE consumer LIKE '%.erase_user'") == 3
+			return testkit.Rows(t, app.DB, "events_inbox", "consumer LIKE '%.erase_user'") == 3
 		})
 
 		for what, text := range map[string]string{
@@ -64,16 +65,6 @@ func TestNothingPersonalLeaks(t *testing.T) {
 			t.Errorf("the log doesn't even name the user's id, so this test sees nothing: %s", text)
 		}
 	}, "EMAIL_PROVIDER=smtp", "SMTP_HOST=127.0.0.1", "SMTP_PORT=1", "SMTP_TLS=none", "SMTP_USERNAME=numbat", "SMTP_PASSWORD="+canaries["password"])
-}
-
-// rows returns how many rows there are.
-func rows(t *testing.T, app *apptest.App, query string) int64 {
-	t.Helper()
-	var count int64
-	if err := app.DB.Read(t.Context()).Raw("SELECT count(*) FROM " + query).Scan(&count).Error; err != nil {
-		t.Fatal(err)
-	}
-	return count
 }
 
 // whole returns everything that a query finds, as one text.
