@@ -11,7 +11,7 @@ WATCH = go run github.com/air-verse/air@v1.67.4
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race bench bench-events profile fuzz lint verify generate
+.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race chaos bench bench-events profile fuzz lint verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -60,6 +60,11 @@ test-quick: ## Prove what needs no servers
 race: export CGO_ENABLED = 1
 race: ## Prove everything under the race detector; needs a C compiler
 	$(SERVERS) go test -race -shuffle=on ./...
+
+# It waits more than it works, so its scenarios run side by side however few the cores are.
+chaos: export CHAOS = whole
+chaos: ## Kill processes and servers in the worst moments, for ten minutes, and count what is lost or done twice
+	$(SERVERS) go test -count=1 -v -parallel 8 -timeout 60m ./test/chaos
 
 bench: build bench-events ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
 	go run ./test/bench -product bin/omnistack $(args)
