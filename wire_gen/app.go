@@ -12,7 +12,6 @@ import (
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
-	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
 )
@@ -30,10 +29,8 @@ type App struct {
 }
 
 func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
-	carrier *bus.Bus, background *jobs.Client, clock clock.Clock, roles Roles) (*App, error) {
+	carrier *bus.Bus, background *jobs.Client, described house, roles Roles) (*App, error) {
 	modules.Notifications.Report(modules.Describe)
-	described := modules.Describe()
-	described = append(described, erasure(described, background, clock, settings))
 	deliveries, err := carrier.Register(described)
 	if err != nil {
 		return nil, err
@@ -97,7 +94,10 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	told := make(chan time.Time, 1)
-	defer context.AfterFunc(ctx, func() { told <- time.Now() })()
+	defer context.AfterFunc(ctx, func() {
+		told <- time.Now()
+		a.bus.Drain()
+	})()
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -108,7 +108,7 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	err := a.Server.Serve(ctx, listener, a.drain)
 	stop()
 	<-ended
-	return errors.Join(err, a.stopJobs(context.WithoutCancel(ctx), told), a.bus.Stop())
+	return errors.Join(err, a.stopWork(context.WithoutCancel(ctx), told))
 }
 
 // work starts what jobs deliver to before the jobs.
@@ -118,24 +118,30 @@ func (a *App) work(ctx context.Context) error {
 		err = a.jobs.Start(ctx)
 	}
 	if err != nil {
-		return errors.Join(err, a.bus.Stop())
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), margin)
+		defer cancel()
+		return errors.Join(err, a.bus.Stop(ctx))
 	}
 	return nil
 }
 
-// stopJobs ends the contexts of jobs when notice and requests, which went first, may have taken all of their time, or
-// sooner. So the program is gone within ten seconds more than REQUEST_TIMEOUT. A job that is killed is not lost, but waits
-// for a minute or two.
-func (a *App) stopJobs(ctx context.Context, told <-chan time.Time) error {
-	patience := jobs.Patience
+// stopWork ends the contexts of jobs, and then of deliveries, when notice and requests, which went first, may have taken all of
+// their time, or sooner. So the program is gone within ten seconds more than REQUEST_TIMEOUT. What is cut off is not lost, but
+// waits for a minute or two.
+func (a *App) stopWork(ctx context.Context, told <-chan time.Time) error {
+	end := time.Now().Add(jobs.Patience)
 	select {
 	case since := <-told:
-		patience = min(patience, time.Until(since.Add(notice+a.drain+margin)))
+		end = since.Add(notice + a.drain + margin)
 	default: // it stops by itself
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	working, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	return a.jobs.Stop(ctx)
+	err := a.jobs.Stop(working)
+
+	delivering, cancel := context.WithDeadline(ctx, end.Add(jobs.LastMoment+margin))
+	defer cancel()
+	return errors.Join(err, a.bus.Stop(delivering))
 }
 
 // ReplayDead delivers again the events that were given up, and returns how many deliveries that were.

@@ -24,6 +24,14 @@ func (eraseAgain) Kind() string { return "jobs.erase_again" }
 // erases again.
 const afterwards = time.Minute
 
+// house are the tables of contents of everything that publishes, consumes or works: the modules, and what the house adds.
+type house []module.Descriptor
+
+func newHouse(modules *Modules, background *jobs.Client, clock clock.Clock, settings *Settings) house {
+	described := modules.Describe()
+	return append(described, erasure(described, background, clock, settings))
+}
+
 // erasure is what the house adds to the erasure that each module does when it hears of a deleted user: jobs forget whose they
 // were, and every module erases a second time, because a request that was on its way may have written something after the
 // first.
@@ -40,7 +48,7 @@ func erasure(modules []module.Descriptor, background *jobs.Client, clock clock.C
 				return background.Enqueue(ctx, eraseAgain{e.UserID}, jobs.At(clock.Now().Add(late)))
 			},
 		)},
-		Jobs: []module.Job{jobs.Kind(
+		Jobs: append(background.Upkeep(), jobs.Kind(
 			module.Job{Summary: "erases what was written about a user after the deletion", Timeout: 300 * time.Second},
 			func(ctx context.Context, args eraseAgain) error {
 				for _, m := range modules {
@@ -53,6 +61,6 @@ func erasure(modules []module.Descriptor, background *jobs.Client, clock clock.C
 				}
 				return nil
 			},
-		)},
+		)),
 	}
 }

@@ -150,7 +150,7 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
-	dev *auth.DevIssuer, modules *Modules, carrier *bus.Bus, background *jobs.Client, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
+	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -183,7 +183,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 	carrier.Routes(server.Router("events"))
 	background.Routes(server.Router("jobs"))
 	if conf.DocsEnabled {
-		document, err := asyncapi.Document(options.Title, options.Version, modules.Describe())
+		document, err := asyncapi.Document(options.Title, options.Version, described)
 		if err != nil {
 			return nil, err
 		}

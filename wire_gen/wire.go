@@ -51,6 +51,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		busOptions,
 		bus.New,
 		wire.Bind(new(events.Publisher), new(*bus.Bus)),
+		newHouse,
 		newServer,
 		newApp,
 	))

@@ -90,13 +90,14 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Notifications: notificationsmodModule,
 		Settings:      settings,
 	}
-	server, err := newServer(settings, db, client, gate, devIssuer, modules, busBus, jobsClient, roles, log)
+	wiregenHouse := newHouse(modules, jobsClient, clock, settings)
+	server, err := newServer(settings, db, client, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, clock, roles)
+	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, wiregenHouse, roles)
 	if err != nil {
 		cleanup2()
 		cleanup()

@@ -39,8 +39,11 @@ func (c *cli) replayCommand() *cobra.Command {
 			}
 			defer cleanup()
 			replayed, err := app.ReplayDead(cmd.Context(), which)
+			if err != nil {
+				return fmt.Errorf("%d deliveries are on their way again, and then: %w", replayed, err)
+			}
 			fmt.Fprintf(c.stdout, "%d deliveries are on their way again\n", replayed)
-			return err
+			return nil
 		},
 	}
 	flags := command.Flags()

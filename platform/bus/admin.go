@@ -46,7 +46,7 @@ type Event struct {
 	Time          time.Time       `json:"time"`
 	CorrelationID string          `json:"correlation_id" doc:"The id of the request that led to it; empty if none did"`
 	Actor         string          `json:"actor" doc:"The id of the user who made that request; empty if nobody did"`
-	Payload       map[string]any  `json:"payload"`
+	Payload       json.RawMessage `json:"payload" doc:"The event, as it was published"`
 	Consumers     []EventConsumer `json:"consumers" nullable:"false"`
 }
 
@@ -113,31 +113,42 @@ func (b *Bus) show(ctx context.Context, found []events.Envelope) ([]Event, error
 	if err != nil {
 		return nil, err
 	}
+	since, err := b.ledger.since(ctx)
+	if err != nil {
+		return nil, err
+	}
 	shown := make([]Event, len(found))
 	for i, e := range found {
 		shown[i] = Event{
 			ID: e.ID, Name: e.Name, Aggregate: e.Aggregate, Version: e.Version, Time: e.Time,
-			CorrelationID: e.Correlation, Actor: e.Actor, Consumers: b.states(e, settled[e.ID]),
-		}
-		if err := json.Unmarshal(e.Payload, &shown[i].Payload); err != nil {
-			return nil, err
+			CorrelationID: e.Correlation, Actor: e.Actor, Payload: e.Payload, Consumers: b.states(e, settled[e.ID], since),
 		}
 	}
 	return shown, nil
 }
 
-// states returns what each consumer made of the event: those of today, and those that were once.
-func (b *Bus) states(event events.Envelope, settled []inboxRow) []EventConsumer {
+// states returns what each consumer made of the event: those of today, unless they came later, and those that were once.
+func (b *Bus) states(event events.Envelope, settled []inboxRow, since map[string]time.Time) []EventConsumer {
 	states := []EventConsumer{}
 	for _, row := range settled {
 		states = append(states, EventConsumer{Name: string(row.Consumer), State: row.State, Error: row.Error, SettledAt: &row.SettledAt})
 	}
 	for _, c := range b.wanted[event.Name] {
-		if !slices.ContainsFunc(states, func(s EventConsumer) bool { return s.Name == c.Name }) {
+		if !since[c.Name].After(event.Time) && !slices.ContainsFunc(states, func(s EventConsumer) bool { return s.Name == c.Name }) {
 			states = append(states, EventConsumer{Name: c.Name, State: stateWaiting})
 		}
 	}
 	return states
+}
+
+// since returns from when on events are for a consumer, by its name.
+func (l ledger) since(ctx context.Context) (map[string]time.Time, error) {
+	rows, err := database.All(l.db.Read(ctx).Raw("SELECT name, since, checked FROM events_consumers"), scanConsumer)
+	since := make(map[string]time.Time, len(rows))
+	for _, row := range rows {
+		since[string(row.Name)] = row.Since
+	}
+	return since, err
 }
 
 // settled returns the inbox rows of the events, by event and in the order of the consumers' names.
@@ -204,7 +215,8 @@ func (b *Bus) replay(_ context.Context, in *replayInput) (httpserver.Commit[http
 }
 
 // Replay delivers an event again, in the transaction that ctx carries: to the named consumer even if it has handled it, and
-// with an empty name to all that haven't. An event or a consumer that doesn't exist is errs.NotFound.
+// with an empty name to all that haven't and were there when it happened. An event or a consumer that doesn't exist is
+// errs.NotFound.
 func (b *Bus) Replay(ctx context.Context, eventID, consumer string) error {
 	event, err := b.ledger.find(ctx, eventID)
 	if err != nil {
@@ -214,13 +226,20 @@ func (b *Bus) Replay(ctx context.Context, eventID, consumer string) error {
 	if err != nil {
 		return err
 	}
-	again := slices.DeleteFunc(b.states(event, settled[eventID]), func(s EventConsumer) bool {
-		return b.consumers[s.Name] == nil || consumer != "" && s.Name != consumer || consumer == "" && s.State == stateDone
-	})
-	if consumer != "" && len(again) == 0 {
-		return errs.Missing("Consumer", consumer)
+	if consumer != "" {
+		if c := b.consumers[consumer]; c == nil || c.Event != event.Name {
+			return errs.Missing("Consumer", consumer)
+		}
+		return b.again(ctx, eventID, consumer)
 	}
-	for _, c := range again {
+	since, err := b.ledger.since(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range b.states(event, settled[eventID], since) {
+		if b.consumers[c.Name] == nil || c.State == stateDone {
+			continue
+		}
 		if err := b.again(ctx, eventID, c.Name); err != nil {
 			return err
 		}
@@ -245,9 +264,16 @@ type Dead struct {
 	From, To time.Time // when they happened
 }
 
-// ReplayDead delivers again what was given up, and returns how many deliveries that were. It takes them in pieces, each a
-// transaction of its own: after an error some are on their way.
+// ReplayDead delivers again what was given up until now, and returns how many deliveries that were. It takes them in pieces,
+// each a transaction of its own: after an error some are on their way. An event or a consumer that doesn't exist is
+// errs.NotFound.
 func (b *Bus) ReplayDead(ctx context.Context, which Dead) (int, error) {
+	if which.Event != "" && !b.published[which.Event] {
+		return 0, errs.Missing("Event", which.Event)
+	}
+	if which.Consumer != "" && b.consumers[which.Consumer] == nil {
+		return 0, errs.Missing("Consumer", which.Consumer)
+	}
 	// A consumer of another version is left alone.
 	query := "SELECT event_id, consumer FROM events_inbox JOIN events_outbox ON id = event_id WHERE state = ? AND consumer IN ?"
 	args := []any{stateDead, slices.Sorted(maps.Keys(b.consumers))}
@@ -261,11 +287,13 @@ func (b *Bus) ReplayDead(ctx context.Context, which Dead) (int, error) {
 	filter(which.Consumer != "", "consumer = ?", which.Consumer)
 	filter(!which.From.IsZero(), "created_at >= ?", which.From.UTC())
 	filter(!which.To.IsZero(), "created_at < ?", which.To.UTC())
+	query += " AND (event_id, consumer) > (?, ?) ORDER BY event_id, consumer LIMIT ?"
 	replayed := 0
-	for {
+	for last := (inboxRow{}); ; {
 		var dead []inboxRow
 		err := b.db.WithinTx(ctx, func(ctx context.Context) (err error) {
-			dead, err = database.All(b.db.Tx(ctx).Raw(query+" ORDER BY event_id, consumer LIMIT ?", append(args, batch)...), scanDead)
+			values := slices.Concat(args, []any{last.EventID, last.Consumer, batch})
+			dead, err = database.All(b.db.Tx(ctx).Raw(query, values...), scanDead)
 			for _, row := range dead {
 				if err == nil {
 					err = b.again(ctx, string(row.EventID), string(row.Consumer))
@@ -280,6 +308,7 @@ func (b *Bus) ReplayDead(ctx context.Context, which Dead) (int, error) {
 		if len(dead) < batch {
 			return replayed, nil
 		}
+		last = dead[batch-1] // what dies again meanwhile is left alone
 	}
 }
 

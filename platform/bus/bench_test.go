@@ -66,7 +66,7 @@ func newCourse(b *testing.B, engine database.Engine, options bus.Options) *cours
 		if err := background.Stop(ctx); err != nil {
 			b.Error(err)
 		}
-		if err := c.bus.Stop(); err != nil {
+		if err := c.bus.Stop(ctx); err != nil {
 			b.Error(err)
 		}
 	})

@@ -128,6 +128,10 @@ func (b *Bus) Publish(ctx context.Context, happened ...events.Event) error {
 	})
 }
 
+// skew is how much the clocks of two processes may differ. Events that another one publishes for a new consumer, in a minute
+// that is over here, are for it.
+const skew = time.Minute
+
 // enroll notes the consumers that are new, once for the process: before it publishes anything, or begins to deliver. What a
 // process publishes that knows a consumer is for that, even if it is never delivered here.
 func (b *Bus) enroll(ctx context.Context) error {
@@ -136,7 +140,7 @@ func (b *Bus) enroll(ctx context.Context) error {
 	}
 	return b.db.WithinTx(ctx, func(ctx context.Context) error {
 		b.db.AfterCommit(ctx, func() { b.enrolled.Store(true) })
-		return b.ledger.enroll(ctx, slices.Sorted(maps.Keys(b.consumers)), b.clock.Now())
+		return b.ledger.enroll(ctx, slices.Sorted(maps.Keys(b.consumers)), b.clock.Now().Add(-skew))
 	})
 }
 
@@ -180,8 +184,10 @@ type road interface {
 	open(ctx context.Context) error
 	// subscription returns what the router reads the consumer's events from.
 	subscription(c *consumer) subscription
-	// durable tells whether what is sent can't be lost on the way.
-	durable() bool
+	// patience is how long an event may be on its way before it is taken for lost.
+	patience() time.Duration
+	// drain makes the road bring nothing new. What is under way goes on.
+	drain()
 	// close releases what the road holds, when the router is closed.
 	close() error
 }

@@ -188,8 +188,11 @@ func TestTheDeadAreReplayedInBulk(t *testing.T) {
 				w.t.Errorf("%+v: %d are replayed, %v, want %d", which, got, err, want)
 			}
 		}
-		replay(bus.Dead{Consumer: "tests.nobody"}, 0)
-		replay(bus.Dead{Consumer: "tests.yesterday"}, 0)
+		for _, unknown := range []bus.Dead{{Consumer: "tests.yesterday"}, {Event: "orders.order_placd.v1"}} {
+			if _, err := p.ReplayDead(w.t.Context(), unknown); !errs.Is(err, errs.NotFound) {
+				w.t.Errorf("%+v: %v", unknown, err)
+			}
+		}
 		replay(bus.Dead{From: time.Now().Add(time.Minute)}, 0)
 		replay(bus.Dead{To: time.Now().Add(-time.Minute)}, 0)
 		replay(bus.Dead{Event: "orders.order_placed.v1", Consumer: "tests.write", From: time.Now().Add(-time.Minute), To: time.Now()}, many)
@@ -198,6 +201,9 @@ func TestTheDeadAreReplayedInBulk(t *testing.T) {
 		w.await(many, "effects WHERE consumer = 'tests.write'")
 		replay(bus.Dead{Event: "orders.order_placed.v1"}, many)
 		w.await(many, "effects WHERE consumer = 'tests.other'")
+		if w.count(dead+" AND consumer = 'tests.yesterday'") != many+1 {
+			w.t.Error("another version's were touched")
+		}
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +42,8 @@ type subscription struct {
 
 	// again is how an event is tried before it is given up here.
 	again middleware.Retry
+	// strange takes a message that isn't an event the consumer knows. Its error is what becomes of it; nil is done with it.
+	strange func(c *consumer, msg *message.Message) error
 	// giveUp takes an event that failed. Its error is why that can't be done, and then the event comes again.
 	giveUp func(ctx context.Context, c *consumer, eventID string, why error) error
 }
@@ -81,13 +82,13 @@ func (b *Bus) Start(ctx context.Context) error {
 			b.addHandler(running, c, c.Name+" by stream", own)
 		}
 	}
-	b.router = &router{running, make(chan error, 1)}
-	go func() { b.router.ended <- running.Run(context.WithoutCancel(ctx)) }()
+	started := &router{running, make(chan error, 1)}
+	go func() { started.ended <- running.Run(context.WithoutCancel(ctx)) }()
 	select {
 	case <-running.Running():
+		b.router = started
 		return nil
-	case err := <-b.router.ended:
-		b.router = nil
+	case err := <-started.ended:
 		return errors.Join(fmt.Errorf("events: %w", err), b.road.close())
 	}
 }
@@ -96,17 +97,29 @@ func (b *Bus) Start(ctx context.Context) error {
 // try: the deadline too, or the second would begin with the one that the first has used up.
 func (b *Bus) addHandler(running *message.Router, c *consumer, name string, from subscription) {
 	handler := running.AddConsumerHandler(name, c.Event, from.Subscriber, b.handle(c))
-	handler.AddMiddleware(b.poison(c, from.giveUp), b.measure(c), b.correlate(c), b.recover(c), from.again.Middleware, middleware.Timeout(c.Timeout))
+	handler.AddMiddleware(b.poison(c, from.giveUp), b.measure(c), b.correlate(c, from.strange), b.recover(c), from.again.Middleware, middleware.Timeout(c.Timeout))
 }
 
-// Stop waits for handlers that run, ten seconds at most, and ends the delivery. Stop the jobs first. Without a Start it does
-// nothing.
-func (b *Bus) Stop() error {
+// Drain takes no more events from streams. It is for a process that is told to stop, and has other things to do first.
+func (b *Bus) Drain() { b.road.drain() }
+
+// Stop waits for handlers that run, until ctx ends and ten seconds at most, and ends the delivery. What is cut off comes again.
+// Stop the jobs first. Without a Start, and a second time, it does nothing.
+func (b *Bus) Stop(ctx context.Context) error {
 	if b.router == nil {
 		return nil
 	}
-	err := b.router.Close()
-	return errors.Join(err, <-b.router.ended, b.road.close())
+	stopping := b.router
+	b.router = nil
+	closed := make(chan error, 1)
+	go func() { closed <- errors.Join(stopping.Close(), <-stopping.ended) }()
+	select {
+	case err := <-closed:
+		return errors.Join(err, b.road.close())
+	case <-ctx.Done():
+	}
+	// Their contexts end with the road.
+	return errors.Join(errors.New("events: handlers were still running"), b.road.close())
 }
 
 // handle returns what handles one event for the consumer: the inbox row and all effects are one transaction.
@@ -114,9 +127,14 @@ func (b *Bus) handle(c *consumer) message.NoPublishHandlerFunc {
 	return func(msg *message.Message) error {
 		ctx := msg.Context()
 		return b.db.WithinTx(ctx, func(ctx context.Context) error {
-			first, err := b.ledger.settle(ctx, c.Name, msg.UUID, stateDone, "", b.clock.Now())
-			if err != nil || !first {
+			before, err := b.ledger.settle(ctx, c.Name, msg.UUID, stateDone, "", b.clock.Now())
+			switch {
+			case err != nil:
 				return err
+			case before == stateStrange: // of another database, or of one that was restored to an earlier time
+				return b.passOver(c, msg)
+			case before != stateWaiting:
+				return nil
 			}
 			return c.Handle(ctx, *handled(ctx))
 		})
@@ -161,21 +179,25 @@ func handled(ctx context.Context) *events.Envelope {
 	return event
 }
 
-// correlate passes on where the event came from: what the handler publishes comes from there too. A message that isn't an
-// event of the consumer's name is nobody's, and done with.
-func (b *Bus) correlate(c *consumer) message.HandlerMiddleware {
+// correlate passes on where the event came from: what the handler publishes comes from there too.
+func (b *Bus) correlate(c *consumer, strange func(*consumer, *message.Message) error) message.HandlerMiddleware {
 	return func(next message.HandlerFunc) message.HandlerFunc {
 		return func(msg *message.Message) ([]*message.Message, error) {
 			envelope, err := fromMessage(msg)
 			if err != nil || envelope.Name != c.Event {
-				c.strange.Add(1)
-				b.log.Warn("a message is no event that the consumer knows", zap.String("consumer", c.Name), zap.String("message", msg.UUID), zap.Error(err))
-				return nil, nil
+				return nil, strange(c, msg)
 			}
 			msg.SetContext(context.WithValue(msg.Context(), handledKey{}, &envelope))
 			return next(msg)
 		}
 	}
+}
+
+// passOver counts a message that is nobody's, and is done with it.
+func (b *Bus) passOver(c *consumer, msg *message.Message) error {
+	c.strange.Add(1)
+	b.log.Warn("a message is no event that the consumer knows", zap.String("consumer", c.Name), zap.String("message", msg.UUID))
+	return nil
 }
 
 // recover makes a panic an error like others.
@@ -184,7 +206,7 @@ func (b *Bus) recover(c *consumer) message.HandlerMiddleware {
 		return func(msg *message.Message) (_ []*message.Message, err error) {
 			defer func() {
 				if reason := recover(); reason != nil {
-					b.log.Error("a consumer panicked", zap.String("consumer", c.Name), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
+					b.log.Error("a consumer panicked", zap.String("consumer", c.Name), zap.String("reason", fmt.Sprint(reason)), zap.ByteString("stack", debug.Stack()))
 					err = fmt.Errorf("panic: %v", reason)
 				}
 			}()
@@ -197,23 +219,17 @@ func (b *Bus) recover(c *consumer) message.HandlerMiddleware {
 func (b *Bus) bury(ctx context.Context, c *consumer, eventID string, why error) error {
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	err := b.db.WithinTx(bound, func(ctx context.Context) error {
-		_, err := b.ledger.settle(ctx, c.Name, eventID, stateDead, shown(why), b.clock.Now())
+	var before string
+	err := b.db.WithinTx(bound, func(ctx context.Context) (err error) {
+		before, err = b.ledger.settle(ctx, c.Name, eventID, stateDead, telemetry.Shown(why), b.clock.Now())
 		return err
 	})
-	if err != nil {
+	if err != nil || before != stateWaiting {
 		return err
 	}
 	c.dead.Add(1)
 	b.log.Error("an event is dead for a consumer", zap.String("consumer", c.Name), zap.String("event", eventID), zap.Error(why))
 	return nil
-}
-
-// shown returns the text of an error as it is stored: without secrets and addresses, and not too long.
-func shown(err error) string {
-	const most = 2000
-	text := telemetry.Mask(err.Error())
-	return strings.ReplaceAll(strings.ToValidUTF8(text[:min(len(text), most)], ""), "\x00", "")
 }
 
 // The metadata of a message: the attributes of CloudEvents, by their names.
@@ -275,7 +291,7 @@ const grace = 5 * time.Second
 func (b *Bus) deliveryKind(about events.Consumer) module.Job {
 	return module.Job{
 		Kind: about.Name, Summary: "delivers " + about.Event, Queue: queue,
-		Timeout: about.Timeout + grace, Attempts: about.Attempts, Backoff: about.Backoff,
+		Timeout: about.Timeout + grace, Attempts: about.Attempts, Backoff: about.Backoff, Manager: "events",
 		Run: func(ctx context.Context, text []byte) error {
 			var args delivery
 			if err := json.Unmarshal(text, &args); err != nil {
@@ -292,13 +308,19 @@ func (b *Bus) deliveryKind(about events.Consumer) module.Job {
 
 // jobSubscription returns what jobs deliver to the consumer. The job is told how it went, and tries again.
 func (b *Bus) jobSubscription(c *consumer) subscription {
-	return subscription{c.inbound, middleware.Retry{}, func(ctx context.Context, c *consumer, eventID string, why error) error {
-		outcomeOf(ctx).err = why
-		if errs.From(why).Kind.Retryable() && !jobs.LastAttempt(ctx) || ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
-			return nil
-		}
-		return b.bury(ctx, c, eventID, why)
-	}}
+	return subscription{
+		Subscriber: c.inbound,
+		strange: func(*consumer, *message.Message) error { // while two versions run side by side
+			return errs.New(errs.Unavailable, "The consumer waits for another event in this process")
+		},
+		giveUp: func(ctx context.Context, c *consumer, eventID string, why error) error {
+			outcomeOf(ctx).err = why
+			if errs.From(why).Kind.Retryable() && !jobs.LastAttempt(ctx) || errors.Is(ctx.Err(), context.Canceled) {
+				return nil
+			}
+			return b.bury(ctx, c, eventID, why)
+		},
+	}
 }
 
 // inbound is a message.Subscriber whose messages are handed in.
@@ -358,6 +380,6 @@ func (i *inbound) deliver(msg *message.Message) error {
 	case <-msg.Acked():
 		return came.err
 	case <-msg.Nacked():
-		return errors.Join(came.err, errors.New("the event couldn't be given up"))
+		return errs.New(errs.Unavailable, "The event can't be given up now").Because(came.err)
 	}
 }

@@ -13,12 +13,24 @@
 // # Two transports
 //
 // With EVENTS_TRANSPORT=database a delivery is a job for each event and consumer (platform/jobs), written together with the
-// ledger row. The job hands the event to Watermill's Router and waits for the outcome. Nothing else is needed.
+// ledger row. The job hands the event to Watermill's Router and waits for the outcome.
 //
 // With EVENTS_TRANSPORT=redis one job for each event writes it to a Redis stream that is called like the event, and each
 // consumer reads that as a consumer group, in as many processes as there are. Redis is a fast road and not the record: an
 // event that a stream lost, that a consumer failed to handle after a few quick tries, or that has been waiting for half a
-// minute, is delivered by a job as above. So retries, dead letters and what administrators see are the same on both.
+// minute, is delivered by a job as above. So retries, dead letters and what administrators see are the same on both. What is
+// in no ledger has no effect, whoever wrote it to the stream.
+//
+// # What is still missing
+//
+// Once a minute the reconciler looks for events of the ledger that a consumer should have had by now: since it was enrolled,
+// and behind the place up to which all is settled, so that there is little to look through. It delivers them by jobs. So nothing
+// depends on what a process knew that published: it may be older than the consumer, on the other road, or be killed in its last
+// attempt. An event that is late but on its way gets a second job, which finds it handled.
+//
+// While two versions run side by side, jobs are left to the one that knows them, and what the other one's leader gave up is
+// brought back (jobs.Client.Upkeep). The name of a consumer and its event are golden: what is to wait for the next version of
+// an event is a new consumer, and the old one goes when nothing waits for it any more.
 //
 // Every event is written to its stream, omnistack:events:NAME, also one that no consumer here waits for: an entry is a
 // CloudEvent with a field for each attribute, which other services may read in groups of their own. A job trims the streams up

@@ -1,6 +1,9 @@
 package bus
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // What the suite calls by itself, instead of waiting for a minute or a day.
 
@@ -17,8 +20,10 @@ func (b *Bus) Checked(ctx context.Context, consumer string) (checked string, err
 var FirstID = firstID
 
 const (
-	Patience  = patience
-	Rollout   = rollout
+	Skew      = skew
 	Slack     = slack
 	Retention = retention
 )
+
+// Patience is how long an event may be on its way over the bus's road.
+func (b *Bus) Patience() time.Duration { return b.road.patience() }

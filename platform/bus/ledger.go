@@ -53,11 +53,13 @@ func (consumerRow) TableName() string { return "events_consumers" }
 // Models returns the rows of this package, for the schema tooling.
 func Models() []any { return []any{&outboxRow{}, &inboxRow{}, &consumerRow{}} }
 
-// The states of an event for a consumer. It waits when there is no row.
+// The states of an event for a consumer. It waits when there is no row in the inbox, and is strange when there is none in the
+// ledger.
 const (
 	stateWaiting = "waiting"
 	stateDone    = "done"
 	stateDead    = "dead"
+	stateStrange = "strange"
 )
 
 // ledger is what is written of events, and of what became of them.
@@ -97,12 +99,25 @@ func (l ledger) find(ctx context.Context, eventID string) (events.Envelope, erro
 	return found[0], nil
 }
 
-// settle notes, in the transaction that ctx carries, that a consumer is done with an event, and tells whether that is new.
-// When another transaction is doing the same, the call waits for it to end.
-func (l ledger) settle(ctx context.Context, consumer, eventID, state, reason string, at time.Time) (first bool, err error) {
-	done := l.db.Tx(ctx).Exec("INSERT INTO events_inbox (event_id, consumer, state, error, settled_at) VALUES (?, ?, ?, ?, ?) "+
-		"ON CONFLICT DO NOTHING", eventID, consumer, state, reason, at)
-	return done.RowsAffected == 1, database.Classify(done.Error)
+// settle notes, in the transaction that ctx carries, that a consumer is done with an event of the ledger, and returns the state
+// it was in before. Only when that is stateWaiting anything changed. When another transaction is doing the same, the call waits
+// for it to end.
+func (l ledger) settle(ctx context.Context, consumer, eventID, state, reason string, at time.Time) (before string, err error) {
+	moment := "?"
+	if l.db.Engine() == database.Postgres {
+		moment = "CAST(? AS timestamptz)"
+	}
+	done := l.db.Tx(ctx).Exec("INSERT INTO events_inbox (event_id, consumer, state, error, settled_at) "+
+		"SELECT id, ?, ?, ?, "+moment+" FROM events_outbox WHERE id = ? ON CONFLICT DO NOTHING", consumer, state, reason, at, eventID)
+	if done.Error != nil || done.RowsAffected == 1 {
+		return stateWaiting, database.Classify(done.Error)
+	}
+	found, err := database.All(l.db.Tx(ctx).Raw("SELECT state FROM events_inbox WHERE event_id = ? AND consumer = ?", eventID, consumer),
+		database.Scalar[string])
+	if err != nil || len(found) == 0 {
+		return stateStrange, err
+	}
+	return found[0], nil
 }
 
 // enroll notes the consumers that are new, with the time. Their names come in order, or two who do this would wait for each

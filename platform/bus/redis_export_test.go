@@ -55,3 +55,6 @@ const (
 	QuickTries = quickTries
 	Grace      = grace
 )
+
+// RedisPatience is how long an event may be on its way through Redis.
+var RedisPatience = (&redisRoad{}).patience()

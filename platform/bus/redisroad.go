@@ -36,12 +36,14 @@ type redisRoad struct {
 	settings  roadSettings
 	since     map[string]string // by the consumer: the first id of an event that is for it
 
-	closing   chan struct{}
-	inspected sync.Once
-	away      atomic.Bool // the last write failed
-	probing   atomic.Bool // while Redis is away, one job at a time tries
-	mu        sync.Mutex
-	told      time.Time // when a line last complained
+	draining    chan struct{}
+	stopReading func() // closes it
+	closing     chan struct{}
+	inspected   sync.Once
+	away        atomic.Bool // the last write failed
+	probing     atomic.Bool // while Redis is away, one job at a time tries
+	mu          sync.Mutex
+	told        time.Time // when a line last complained
 }
 
 // roadSettings are what a test may shorten.
@@ -66,6 +68,8 @@ const (
 	lines = 4
 	// stuck is how old an entry may get before somebody should look after its reader.
 	stuck = time.Hour
+	// publishAttempts, a minute apart, are a week: other services read the streams too.
+	publishAttempts = 10_000
 	// quickTries are the tries after the first one that an event gets before a job takes over.
 	quickTries = 3
 )
@@ -99,8 +103,9 @@ func newRedisRoad(b *Bus, url string) (*redisRoad, error) {
 	options.ContextTimeoutEnabled = true
 	r := &redisRoad{
 		bus: b, client: redis.NewClient(options), trimming: redis.NewScript(trimScript), name: id.New(), settings: usualRoadSettings(),
-		closing: make(chan struct{}),
+		draining: make(chan struct{}), closing: make(chan struct{}),
 	}
+	r.stopReading = sync.OnceFunc(func() { close(r.draining) })
 	// No limit of the length: it would drop what nobody has read yet.
 	r.publisher, err = redisstream.NewPublisher(redisstream.PublisherConfig{Client: keptOpen{r.client}, Marshaller: entryFormat{}}, nil)
 	return r, err
@@ -112,13 +117,13 @@ type keptOpen struct{ redis.UniversalClient }
 // Close does nothing.
 func (keptOpen) Close() error { return nil }
 
-// The arguments of the jobs of the road.
-type (
-	publishArgs struct {
-		Event string `json:"event"`
-	}
-	trimArgs struct{}
-)
+// publishArgs name the event to write.
+type publishArgs struct {
+	Event string `json:"event"`
+}
+
+// trimArgs are none: it is for all streams.
+type trimArgs struct{}
 
 // Kind returns the name of the kind.
 func (publishArgs) Kind() string { return "events.publish" }
@@ -138,7 +143,7 @@ func (r *redisRoad) kinds() []module.Job {
 	return []module.Job{
 		jobs.Kind(module.Job{
 			Summary: "writes an event to its Redis stream", Queue: queue,
-			Timeout: 10 * time.Second, Attempts: 100, Backoff: time.Minute,
+			Timeout: 10 * time.Second, Attempts: publishAttempts, Backoff: time.Minute, Manager: "events",
 		}, r.publish),
 		jobs.Kind(module.Job{
 			Summary: "removes from the Redis streams what everybody has read",
@@ -147,8 +152,8 @@ func (r *redisRoad) kinds() []module.Job {
 	}
 }
 
-// durable tells that what is sent can be lost on the way.
-func (r *redisRoad) durable() bool { return false }
+// patience is short: what Redis forgot is to be there soon.
+func (r *redisRoad) patience() time.Duration { return 30 * time.Second }
 
 // open notes from when on events are for a consumer. A group begins with all that its stream still holds, so that it doesn't
 // matter what was written before the group was made, or made anew.
@@ -163,6 +168,9 @@ func (r *redisRoad) open(ctx context.Context) error {
 	}
 	return nil
 }
+
+// drain ends the reading of all streams.
+func (r *redisRoad) drain() { r.stopReading() }
 
 // close ends the handlers that go on still.
 func (r *redisRoad) close() error {
@@ -200,7 +208,8 @@ func (r *redisRoad) subscription(c *consumer) subscription {
 			RandomizationFactor: 0.5, MaxElapsedTime: c.Timeout, ResetContextOnRetry: true,
 			ShouldRetry: func(failed middleware.RetryParams) bool { return errs.From(failed.Err).Kind.Retryable() },
 		},
-		giveUp: r.giveUp,
+		strange: r.bus.passOver,
+		giveUp:  r.giveUp,
 	}
 }
 

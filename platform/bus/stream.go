@@ -32,6 +32,13 @@ func newStream(r *redisRoad, c *consumer) *stream {
 // are read; those that were are handled still.
 func (s *stream) Subscribe(ctx context.Context, event string) (<-chan *message.Message, error) {
 	context.AfterFunc(ctx, s.stop)
+	go func() {
+		select {
+		case <-s.road.draining:
+			s.stop()
+		case <-s.stopping:
+		}
+	}()
 	// Handlers that run go on when the router is told to close, until the road is.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	out := make(chan *message.Message)

@@ -122,7 +122,7 @@ func (p *process) start() *process {
 		if err := p.jobs.Stop(ctx); err != nil {
 			p.t.Error(err)
 		}
-		if err := p.Stop(); err != nil {
+		if err := p.Stop(ctx); err != nil {
 			p.t.Error(err)
 		}
 	})

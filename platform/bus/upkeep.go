@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/omnistack/omnistack/platform/database"
@@ -37,35 +38,31 @@ func (b *Bus) upkeep() []module.Job {
 }
 
 const (
-	// patience is how long an event may be on its way before it is taken for lost.
-	patience = 30 * time.Second
-	// rollout is how long processes that don't know a new consumer may go on publishing beside those that do.
-	rollout = time.Hour
 	// slack is how long after its id was made an event may still appear, when its transaction takes long.
 	slack = 10 * time.Minute
 	// batch is how many rows go in one transaction: on SQLite everybody waits for it.
 	batch = 500
+	// batches bounds what is delivered anew to one consumer at a time.
+	batches = 10
 	// retention is how long events are kept.
 	retention = 30 * 24 * time.Hour
 )
 
-// reconcile delivers by jobs what consumers should have and haven't: everything that a stream has lost, and what processes
-// published that didn't know a new consumer yet.
+// reconcile delivers by jobs what consumers should have and haven't: what a stream has lost, what processes published that
+// didn't know a consumer yet, what was under way on another road, and what was given up without a word, as when the process
+// of the last attempt was killed.
 func (b *Bus) reconcile(ctx context.Context) error {
-	rows, err := database.All(b.db.Read(ctx).Raw("SELECT name, since, checked FROM events_consumers"), scanConsumer)
+	rows, err := database.All(b.db.Read(ctx).Raw("SELECT name, since, checked FROM events_consumers ORDER BY name"), scanConsumer)
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, row := range rows {
-		c := b.consumers[string(row.Name)]
-		if c == nil {
-			continue // it is another version's
-		}
-		if err := b.reconcileConsumer(ctx, c, row); err != nil {
-			return err
+		if c := b.consumers[string(row.Name)]; c != nil { // or it is another version's
+			failed = append(failed, b.reconcileConsumer(ctx, c, row))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func scanConsumer(row database.Row) (consumerRow, error) {
@@ -74,30 +71,32 @@ func scanConsumer(row database.Row) (consumerRow, error) {
 	return found, err
 }
 
-// reconcileConsumer goes through the events behind the last place up to which all were settled.
+// reconcileConsumer goes through the events behind the last place up to which all were settled. An event that is late but on
+// its way gets a second job, which finds it handled.
 func (b *Bus) reconcileConsumer(ctx context.Context, c *consumer, row consumerRow) error {
 	now := b.clock.Now()
-	until := now.Add(-patience)
-	if last := row.Since.Add(rollout); b.road.durable() && last.Before(until) {
-		until = last
-	}
-	after, settled := string(row.Checked), firstID(min(until.UnixMilli(), now.Add(-slack).UnixMilli()))
-	for first := true; ; first = false {
-		missing, err := b.ledger.missing(ctx, c.Consumer, after, firstID(until.UnixMilli()), batch)
+	until := firstID(now.Add(-b.road.patience()).UnixMilli())
+	from, settled := string(row.Checked), min(until, firstID(now.Add(-slack).UnixMilli()))
+	for round := range batches {
+		missing, err := b.ledger.missing(ctx, c.Consumer, from, until, batch)
 		if err != nil {
 			return err
 		}
-		if first && len(missing) > 0 {
+		if round == 0 && len(missing) > 0 {
 			settled = min(settled, missing[0])
 		}
-		if err := b.redeliver(ctx, c.Name, missing); err != nil || len(missing) < batch {
-			if err == nil && settled > string(row.Checked) {
-				err = b.ledger.check(ctx, c.Name, settled)
-			}
+		if err := b.redeliver(ctx, c.Name, missing); err != nil {
 			return err
 		}
-		after = missing[batch-1]
+		if len(missing) < batch {
+			break
+		}
+		from = missing[batch-1] // which comes again, as the first
 	}
+	if settled <= string(row.Checked) {
+		return nil
+	}
+	return b.ledger.check(ctx, c.Name, settled)
 }
 
 // redeliver enqueues jobs that deliver the events to the consumer, unless such jobs wait already.
@@ -124,16 +123,23 @@ func (l ledger) check(ctx context.Context, consumer, checked string) error {
 	})
 }
 
-// prune removes what is older than the retention, in small pieces.
+// prune removes what is older than the retention, in small pieces: events before what was made of them, or one could seem to
+// wait. With them go jobs that were to deliver and that nobody here works.
 func (b *Bus) prune(ctx context.Context) error {
-	before := firstID(b.clock.Now().Add(-retention).UnixMilli())
-	for _, statement := range []string{
-		"DELETE FROM events_inbox WHERE event_id IN (SELECT event_id FROM events_inbox WHERE event_id < ? ORDER BY event_id LIMIT ?)",
-		"DELETE FROM events_outbox WHERE id IN (SELECT id FROM events_outbox WHERE id < ? ORDER BY id LIMIT ?)",
+	at := b.clock.Now().Add(-retention)
+	before := firstID(at.UnixMilli())
+	for _, piece := range []struct {
+		statement string
+		before    any
+	}{
+		{"DELETE FROM events_outbox WHERE id IN (SELECT id FROM events_outbox WHERE id < ? ORDER BY id LIMIT ?)", before},
+		{"DELETE FROM events_inbox WHERE event_id IN (SELECT event_id FROM events_inbox WHERE event_id < ? ORDER BY event_id LIMIT ?)", before},
+		{"DELETE FROM river_job WHERE id IN (SELECT id FROM river_job WHERE queue = '" + queue + "' AND created_at < ? AND " +
+			"state IN ('available', 'pending', 'retryable', 'scheduled') LIMIT ?)", at},
 	} {
 		for removed := int64(batch); removed >= batch; {
 			err := b.db.WithinTx(ctx, func(ctx context.Context) error {
-				done := b.db.Tx(ctx).Exec(statement, before, batch)
+				done := b.db.Tx(ctx).Exec(piece.statement, piece.before, batch)
 				removed = done.RowsAffected
 				return database.Classify(done.Error)
 			})

@@ -256,6 +256,9 @@ func (c *Client) change(
 		if slices.Contains(except, row.State) {
 			return nil, errs.New(errs.Conflict, "The state of the job doesn't allow it").With("state", string(row.State))
 		}
+		if manager := c.kinds[row.Kind].Manager; manager != "" {
+			return nil, errs.New(errs.Conflict, "The job belongs to something else, which is to be repeated or ended instead").With("manager", manager)
+		}
 		changed, err := do(ctx, tx, number)
 		if database.Duplicate(err) {
 			return nil, errs.New(errs.Conflict, "Another job has taken its place").Because(err)

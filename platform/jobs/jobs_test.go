@@ -952,3 +952,34 @@ func TestUsualSettings(t *testing.T) {
 		}
 	}
 }
+
+// A job that another version's leader gave up, because it didn't know the kind, is brought back; one that was tried as often as
+// may be, or that nobody here works, isn't.
+func TestWhatAnotherVersionGaveUpIsBroughtBack(t *testing.T) {
+	eachEngine(t, func(t *testing.T, db *database.DB) {
+		kind, worked := telling(module.Job{})
+		s := newSuite(t, db, kind, jobs.Kind(module.Job{}, func(context.Context, other) error { return nil }))
+		s.enqueue(sweep{"early"})
+		s.enqueue(sweep{"late"})
+		s.enqueue(other{"unknown"})
+		for _, statement := range []string{
+			"UPDATE river_job SET state = 'discarded', attempt = 1, finalized_at = created_at",
+			"UPDATE river_job SET attempt = max_attempts WHERE id = (SELECT min(id) + 1 FROM river_job)",
+			"UPDATE river_job SET kind = 'tests.gone' WHERE kind = 'tests.other'",
+		} {
+			if _, err := db.SQL().Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Upkeep()[0].Run(t.Context(), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		s.start()
+		if id := receive(t, worked, "the work"); id != "early" {
+			t.Errorf("%s was brought back", id)
+		}
+		s.await(0, rivertype.JobStateCompleted)
+		s.await(1, rivertype.JobStateDiscarded)
+		s.await(2, rivertype.JobStateDiscarded)
+	})
+}

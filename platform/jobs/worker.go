@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -94,7 +93,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	defer c.working.release()
 	err := c.working.river.Stop(ctx)
 	if err != nil {
-		hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
+		hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), LastMoment)
 		defer cancel()
 		err = c.working.river.StopAndCancel(hard)
 	}
@@ -104,11 +103,11 @@ func (c *Client) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Patience is how long Stop takes at most, whatever its ctx allows, when jobs end with their contexts.
+// Patience is how long Stop takes at most, whatever its ctx allows, when jobs end with their contexts and the database answers.
 const Patience = 17 * time.Second
 
-// lastMoment is how long jobs may go on after their contexts have ended.
-const lastMoment = 2 * time.Second
+// LastMoment is how long Stop gives jobs whose contexts have ended.
+const LastMoment = 2 * time.Second
 
 // Check returns nil unless this process was started to work jobs and has stopped.
 func (c *Client) Check(context.Context) error {
@@ -160,7 +159,7 @@ func (h handler) Work(ctx context.Context, job *river.Job[payload]) error {
 func (h handler) run(ctx context.Context, job *river.Job[payload], log *zap.Logger) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			log.Error("a job panicked", zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
+			log.Error("a job panicked", zap.String("reason", fmt.Sprint(reason)), zap.ByteString("stack", debug.Stack()))
 			err = fmt.Errorf("panic: %v", reason)
 		}
 	}()
@@ -169,18 +168,11 @@ func (h handler) run(ctx context.Context, job *river.Job[payload], log *zap.Logg
 	return h.kind.Run(context.WithValue(ctx, attemptKey{}, running), job.Args.text)
 }
 
-// failure is an error as it is stored with the job: without secrets and addresses, and not too long.
+// failure is an error as it is stored with the job.
 type failure struct{ cause error }
 
-// maxFailure is how many bytes of an error's text are stored.
-const maxFailure = 2000
-
 // Error returns the text.
-func (f failure) Error() string {
-	text := telemetry.Mask(f.cause.Error())
-	text = text[:min(len(text), maxFailure)]
-	return strings.ReplaceAll(strings.ToValidUTF8(text, ""), "\x00", "") // PostgreSQL stores no NUL in JSON
-}
+func (f failure) Error() string { return telemetry.Shown(f.cause) }
 
 // Unwrap returns the error itself.
 func (f failure) Unwrap() error { return f.cause }

@@ -47,6 +47,7 @@ type Job struct {
 	Timeout  time.Duration // how long one attempt may take; 30 s
 	Attempts int           // how often it is tried before it is dead; 25
 	Backoff  time.Duration // the longest wait between two attempts; an hour
+	Manager  string        // who retries and cancels its jobs, such as "events"; administrators when empty
 	Cron     string        // when it runs by itself: five fields of cron in UTC; empty is never
 
 	// Run works a job with its arguments, as JSON.

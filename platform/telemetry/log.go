@@ -2,9 +2,11 @@
 package telemetry
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"regexp"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/exp/zapslog"
@@ -93,6 +95,8 @@ func textOf(field zapcore.Field) (string, bool) {
 		if text, ok := field.Interface.([]byte); ok {
 			return string(text), true
 		}
+	case zapcore.StringerType, zapcore.ReflectType, zapcore.ArrayMarshalerType, zapcore.ObjectMarshalerType:
+		return fmt.Sprintf("%+v", field.Interface), true
 	}
 	return "", false
 }
@@ -140,6 +144,14 @@ func marksKey(last string) bool {
 
 // Mask returns the text without what looks like a secret or an address, as the log would show it.
 func Mask(text string) string { return mask(text) }
+
+// Shown returns the text of an error as it may be stored and shown to administrators: masked, at most 2,000 bytes, and what
+// PostgreSQL takes as a text.
+func Shown(err error) string {
+	const most = 2000
+	text := Mask(err.Error())
+	return strings.ReplaceAll(strings.ToValidUTF8(text[:min(len(text), most)], ""), "\x00", "")
+}
 
 // Slog returns the logger for libraries that speak log/slog. What they log is masked like everything else.
 func Slog(log *zap.Logger) *slog.Logger {

@@ -67,6 +67,14 @@ func TestAdministratorsSeeEventsAndReplayThem(t *testing.T) {
 		admin.Do(t, "POST", deleted+"/replay", testkit.Body(`{"consumer": "`+eraser+`"}`)).Want(200)
 		apptest.Await(t, "the replay of what is done", func() bool { return state(eraser) == "done" })
 
+		// The jobs that deliver are the events' own: who could end one would leave an event that waits for ever.
+		app.Change(t, "UPDATE river_job SET state = 'discarded', finalized_at = created_at WHERE kind = ?", eraser)
+		delivery := adminJobs + "/" + admin.Do(t, "GET", adminJobs+"?kind="+eraser).Want(200).Text("items.0.id")
+		for _, verb := range []string{"/retry", "/cancel"} {
+			admin.Do(t, "POST", delivery+verb).WantError(409, "CONFLICT")
+		}
+		admin.Do(t, "POST", delivery+"/retry").WantJSON("error.details.manager", "events")
+
 		admin.Do(t, "POST", deleted+"/replay", testkit.Body(`{"consumer": "nobody"}`)).WantError(404, "NOT_FOUND").
 			WantJSON("error.details.resource", "Consumer")
 		for _, unknown := range []string{"x", id.New()} {

@@ -201,7 +201,7 @@ func (s *shop) run(ctx context.Context, told <-chan os.Signal) error {
 	producing.Wait()
 	ctx, cancel := context.WithTimeout(ctx, jobs.Patience)
 	defer cancel()
-	return errors.Join(s.jobs.Stop(ctx), s.bus.Stop(), s.db.Close())
+	return errors.Join(s.jobs.Stop(ctx), s.bus.Stop(ctx), s.db.Close())
 }
 
 // assemble puts the shop together, over its database: the real bus and the real jobs.

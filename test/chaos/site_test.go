@@ -116,8 +116,7 @@ func (s *site) countDeliveries() {
 	s.exec("CREATE TRIGGER chaos_deliveries BEFORE INSERT ON events_inbox FOR EACH ROW EXECUTE FUNCTION chaos_deliver()")
 }
 
-// enroll lets the consumers be there since two hours ago. For its first hour a consumer gets from the reconciler whatever
-// its jobs don't bring, so that the loss of one wouldn't show.
+// enroll lets the consumers be there since two hours ago, when none of the events has happened.
 func (s *site) enroll() {
 	s.t.Helper()
 	log, _ := testkit.Logger(s.t)
@@ -127,7 +126,7 @@ func (s *site) enroll() {
 		err = s.own.bus.Start(s.t.Context())
 	}
 	if err == nil {
-		err = s.own.bus.Stop()
+		err = s.own.bus.Stop(s.t.Context())
 	}
 	if err != nil {
 		s.t.Fatal(err)
