@@ -102,8 +102,8 @@ func textOf(field zapcore.Field) (string, bool) {
 }
 
 // masks are the forms that give a secret or a person away: a JWT, a bearer token, the password of a URL, an e-mail address,
-// the key of a service that marks its keys: Resend's re_, SendGrid's SG., Stripe's and the AI providers' sk- and sk_, the
-// whsec_ of webhooks.
+// a marked key: Resend's re_, SendGrid's SG., Stripe's and the AI providers' sk- and sk_, the whsec_ of webhooks, and our own
+// omni_.
 var masks = []struct {
 	form *regexp.Regexp
 	with string
@@ -112,7 +112,7 @@ var masks = []struct {
 	{regexp.MustCompile(`(?i)(bearer\s+)[^\s"']+`), "${1}****"},
 	{regexp.MustCompile(`(://[^/\s:@]*:)[^/\s@]+@`), "${1}****@"},
 	{regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+`), "****@****"},
-	{regexp.MustCompile(`\b(re_|SG\.|[rs]k[-_]|whsec_)[A-Za-z0-9_+/=.-]*[A-Za-z0-9_+/=-]{8,}`), "${1}****"},
+	{regexp.MustCompile(`\b(re_|SG\.|[rs]k[-_]|whsec_|omni_)[A-Za-z0-9_+/=.-]*[A-Za-z0-9_+/=-]{8,}`), "${1}****"},
 }
 
 // telling are the bytes without which no mask can match: most texts hold none and are spared the expressions.
@@ -137,9 +137,10 @@ func telling(text string) bool {
 	return false
 }
 
-// marksKey tells whether these are the last two letters before the dash or underscore of a marked key: re_, sk_, rk_, whsec_.
+// marksKey tells whether these are the last two letters before the dash or underscore of a marked key: re_, sk_, rk_,
+// whsec_, omni_.
 func marksKey(last string) bool {
-	return last[1] == 'k' && (last[0] == 's' || last[0] == 'r') || last == "re" || last == "ec"
+	return last[1] == 'k' && (last[0] == 's' || last[0] == 'r') || last == "re" || last == "ec" || last == "ni"
 }
 
 // Mask returns the text without what looks like a secret or an address, as the log would show it.

@@ -26,6 +26,7 @@ func TestLogMasksWhatGivesAway(t *testing.T) {
 		"openai":     "sk-proj-canary1-QwErTyUi",
 		"anthropic":  "sk-ant-api03-canary1QwErTyUi",
 		"webhook":    "whsec_canary1+canary/QwErTyUi=",
+		"our own":    "omni_canary1QwErTyUiOpAsDfGhJk",
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -78,7 +79,7 @@ func TestLibrariesLogMasked(t *testing.T) {
 func TestMaskLeavesWords(t *testing.T) {
 	for _, text := range []string{
 		"re_read the rows", "a task-oriented job", "desk-lamp", "more_than_enough_words", "core_functionality", "risk_assessments",
-		"disk-space-is-low", "SG. is short", "whsec_", "re-registered", "sk-short", "01a214e3-d424-7aee-8d82-a112b91ec602",
+		"disk-space-is-low", "SG. is short", "whsec_", "omni_ab12", "uni_versities", "re-registered", "sk-short", "01a214e3-d424-7aee-8d82-a112b91ec602",
 	} {
 		if got := telemetry.Mask(text); got != text {
 			t.Errorf("%q became %q", text, got)
