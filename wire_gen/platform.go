@@ -221,3 +221,11 @@ func notificationsDeps(settings *Settings, db *database.DB, background *jobs.Cli
 }
 
 func accountsOf(users *usersmod.Module) auth.Accounts { return users.Accounts() }
+
+func keysOf(users *usersmod.Module) auth.Keys { return users.Keys() }
+
+func newGate(verifier *auth.Verifier, accounts auth.Accounts, keys auth.Keys, principals *auth.PrincipalCache, log *zap.Logger) *auth.Gate {
+	gate := auth.NewGate(verifier, accounts, keys, principals)
+	gate.NoteTrouble = func(err error) { log.Warn("the use of an API key can't be noted", zap.Error(err)) }
+	return gate
+}

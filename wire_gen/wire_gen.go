@@ -69,7 +69,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	deps := usersDeps(settings, db, busBus, cursors, principalCache, clock, v)
 	module := usersmod.New(deps)
 	accounts := accountsOf(module)
-	gate := auth.NewGate(verifier, accounts, principalCache)
+	keys := keysOf(module)
+	gate := newGate(verifier, accounts, keys, principalCache, log)
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  busBus,

@@ -1,7 +1,7 @@
 // Package users is the contract of the users context: what other modules may know of it and ask it.
 //
 // The context owns people: who they are, which identities of which issuers they sign in with, what role they have and
-// whether they may act. It decides who a verified token stands for.
+// whether they may act. It decides who a verified token, or an API key, stands for.
 //
 // Invariants:
 //   - A person is known by issuer and subject, never by e-mail: an address may be missing, shared or handed on.
@@ -9,6 +9,7 @@
 //   - A user's id is the token's subject when nobody else ever had that id, else a new UUID.
 //   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
 //   - A suspended or deleted user can do nothing.
+//   - An API key acts for its owner within its scopes, and never as an administrator. It is shown once; only its hash is kept.
 //   - Only a superadmin makes or unmakes administrators; nobody changes their own role or suspends themselves, and the last
 //     active superadmin stays.
 //   - Every change that matters elsewhere is told, once, by an event.

@@ -18,7 +18,16 @@
 // A token without a kid is accepted while its provider publishes exactly one usable key, because some issuers with one
 // key name none. It never causes a fetch.
 //
-// # Keys
+// # API keys
+//
+// A program calls with an APIKey as its bearer token. Whoever keeps the keys, the users module, keeps SHA-256 hashes, so that
+// neither a copy of the database nor a log gives one away. A mistyped key is refused by its checksum; one that isn't good is
+// remembered like one that is. A guessed one that has the right form costs one look-up in an index, once.
+//
+// A key acts for its owner with the role of a user and within its Scopes. The server, which knows what a route does, asks
+// Principal.Permit.
+//
+// # Keys of issuers
 //
 // A KeySource fetches a provider's keys in the background and keeps the last good set for as long as the provider is
 // down. A kid it doesn't know makes it ask again, at most twice at once and then every 30 seconds, whatever the traffic.

@@ -20,11 +20,19 @@ func (a *accounts) Resolve(_ context.Context, who Identity) (Principal, error) {
 	return Principal{UserID: who.Subject, Role: who.Role}, nil
 }
 
+// noKeys knows no API key.
+type noKeys struct{}
+
+func (noKeys) FindKey(context.Context, [32]byte) (Key, error) {
+	return Key{}, errs.New(errs.NotFound, "API key not found")
+}
+func (noKeys) NoteUse(context.Context, string) error { return errors.New("no key was used") }
+
 func TestGate(t *testing.T) {
 	now := clock.NewManual(start)
 	issuer := openDevIssuer(t, t.TempDir(), now)
 	known := &accounts{}
-	gate := NewGate(NewVerifier([]*Provider{issuer.Provider()}, now), known, NewPrincipalCache(now))
+	gate := NewGate(NewVerifier([]*Provider{issuer.Provider()}, now), known, noKeys{}, NewPrincipalCache(now))
 	ann := "Bearer " + mint(t, issuer, DevClaims{Subject: "ann", Role: "admin"})
 	bob := "Bearer " + mint(t, issuer, DevClaims{Subject: "bob"})
 
@@ -49,6 +57,9 @@ func TestGate(t *testing.T) {
 		"a forged one":  {[]string{tampered(ann)}, InvalidSignature},
 		"not URL-safe":  {[]string{ann + "=="}, MalformedToken},
 		"only a scheme": {[]string{"Bearer"}, MalformedHeader},
+		"a key":         {[]string{"Bearer " + string(NewAPIKey())}, UnknownAPIKey},
+		"a key and one": {[]string{"Bearer " + string(NewAPIKey()), ann}, MalformedHeader},
+		"no key":        {[]string{"Bearer omni_"}, MalformedAPIKey},
 	} {
 		_, err := gate.Authenticate(t.Context(), test.headers)
 		var got Reason

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
+	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -23,7 +25,22 @@ type Identity struct {
 // Principal is the account on whose behalf a call is made. Its zero value is nobody.
 type Principal struct {
 	UserID string
-	Role   Role
+	Role   Role   // RoleUser with an API key, whoever's it is
+	KeyID  string // the API key that a program calls with; empty for a person's token
+	Scopes Scopes // what that key may do; a person needs none
+}
+
+// Permit returns nil for a person, and for an API key that has the needed scope; none has 0, which is for people only.
+// Else it is errs.Forbidden with InsufficientScope behind it.
+func (p Principal) Permit(needed Scopes) error {
+	if p.KeyID == "" || p.Scopes&needed != 0 {
+		return nil
+	}
+	message := "An API key can't do this: sign in"
+	if needed != 0 {
+		message = "The API key lacks the scope " + needed.String()
+	}
+	return errs.New(errs.Forbidden, message).Because(InsufficientScope{Needed: needed})
 }
 
 // Scope returns the scope of what the principal owns.
@@ -34,3 +51,30 @@ func (p Principal) Scope() id.Scope { return id.Of(p.UserID) }
 type Accounts interface {
 	Resolve(ctx context.Context, who Identity) (Principal, error)
 }
+
+// Key is an API key that is good, without the secret.
+type Key struct {
+	ID        string
+	UserID    string
+	Scopes    Scopes
+	ExpiresAt time.Time // zero for never
+}
+
+// principal returns who a call with the key is made by. It has the role of a user, also when its owner is an administrator:
+// a key that leaks must not be one to the whole product.
+func (k Key) principal() Principal {
+	return Principal{UserID: k.UserID, Role: RoleUser, KeyID: k.ID, Scopes: k.Scopes}
+}
+
+// Keys finds API keys, of which only hashes are kept.
+type Keys interface {
+	// FindKey returns the key with that SHA-256. It is errs.NotFound for none that is good now: one that never was, was revoked
+	// or has expired; and errs.Forbidden for one whose account is suspended or deleted.
+	FindKey(ctx context.Context, hash [sha256.Size]byte) (Key, error)
+
+	// NoteUse notes that the key is used now, unless that was noted within the last KeyUseNoted.
+	NoteUse(ctx context.Context, keyID string) error
+}
+
+// KeyUseNoted is how exactly the last use of a key is known. A write for each call would cost more than most calls.
+const KeyUseNoted = time.Minute

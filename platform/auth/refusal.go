@@ -27,6 +27,8 @@ const (
 	NotYetValid      Reason = "token_not_yet_valid"
 	WrongAudience    Reason = "wrong_audience"
 	WrongParty       Reason = "wrong_authorized_party"
+	MalformedAPIKey  Reason = "bad_api_key"     // its length, a character or the checksum is wrong
+	UnknownAPIKey    Reason = "unknown_api_key" // never made, revoked or expired
 )
 
 // Error returns the reason's code.
@@ -47,13 +49,15 @@ func refusal(err error) error {
 // Challenge returns the WWW-Authenticate header of the 401 that answers err (RFC 6750, section 3): without an error
 // code when no token came, else with invalid_token.
 func Challenge(err error) string {
-	const realm = `Bearer realm="api"`
 	var reason Reason
 	if !errors.As(err, &reason) || reason == MissingToken {
-		return realm
+		return challenge
 	}
-	return realm + `, error="invalid_token"`
+	return challenge + `, error="invalid_token"`
 }
+
+// challenge is what every WWW-Authenticate header begins with.
+const challenge = `Bearer realm="api"`
 
 // BearerToken returns the token of an Authorization header (RFC 6750, section 2.1): the scheme in any case, one or more
 // spaces, one token, nothing else. Without a header, or with another scheme, the error's Reason is MissingToken; a

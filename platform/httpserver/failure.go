@@ -88,6 +88,10 @@ func fail(c *gin.Context, err error) *Error {
 	switch errs.From(err).Kind {
 	case errs.Unauthenticated:
 		c.Header("Www-Authenticate", auth.Challenge(err)) // RFC 6750, section 3
+	case errs.Forbidden:
+		if lacking, found := errors.AsType[auth.InsufficientScope](err); found {
+			c.Header("Www-Authenticate", lacking.Challenge())
+		}
 	case errs.TooLarge:
 		c.Header("Connection", "close") // what is left of the body is not read
 	}

@@ -114,6 +114,9 @@ func (accounts) Authenticate(ctx context.Context, authorization []string) (auth.
 		return auth.Principal{UserID: "u1", Role: auth.RoleUser}, nil
 	case "admin":
 		return auth.Principal{UserID: "u2", Role: auth.RoleAdmin}, nil
+	case "reads", "writes", "asks":
+		scope := map[string]auth.Scopes{"reads": auth.ScopeRead, "writes": auth.ScopeWrite, "asks": auth.ScopeAI}[token]
+		return auth.Principal{UserID: "u2", Role: auth.RoleAdmin, KeyID: "k-" + token, Scopes: scope}, nil
 	case "suspended":
 		return auth.Principal{}, errs.New(errs.Forbidden, "The account is suspended")
 	case "unknowable":

@@ -11,6 +11,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+
+	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/errs"
 )
 
 // Guard says who may call a route.
@@ -19,8 +22,8 @@ type Guard string
 // The guards of the HTTP contract.
 const (
 	Public    Guard = "public"    // anyone
-	User      Guard = "user"      // a valid token of an active user
-	Admin     Guard = "admin"     // the same, with the role admin or superadmin
+	User      Guard = "user"      // a valid token of an active user, or an API key with the scope that the route needs
+	Admin     Guard = "admin"     // a valid token of an active user with the role admin or superadmin
 	Signature Guard = "signature" // a webhook, which proves itself by a signature over its body
 )
 
@@ -41,6 +44,7 @@ type Route struct {
 	Path    string // below API_V1_STR, such as "/app/projects/{id}"
 	AtRoot  bool   // mounted at Path itself instead of below API_V1_STR
 	Guard   Guard
+	People  bool      // a program's API key is refused; for the guard User, as Admin is for people anyway
 	Rate    RateGroup // RateDefault when empty
 	Summary string    // one line for the API document
 	Status  int       // of success; 200, or 204 for an answer without a body, when 0
@@ -140,6 +144,9 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 	if !slices.Contains([]Guard{Public, User, Admin, Signature}, route.Guard) {
 		panic(fmt.Sprintf("httpserver: %s %s has no guard, or one that doesn't exist", route.Method, route.Full))
 	}
+	if route.People && route.Guard != User {
+		panic(fmt.Sprintf("httpserver: %s %s: only the guard User tells people from programs", route.Method, route.Full))
+	}
 	for field := range input.Fields() {
 		if field.Anonymous && !field.IsExported() {
 			panic(fmt.Sprintf("httpserver: %s %s: huma passes over the embedded %s: export it", route.Method, route.Full, field.Name))
@@ -163,11 +170,38 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 		// Later than the deadline stage: this timeout ends the request's context as if the client had left.
 		BodyReadTimeout: r.server.options.HTTP.RequestTimeout + r.server.options.limits.margin/2,
 	}
+	if route.People {
+		operation.Description = "For people: an API key can't do this."
+	}
 	if route.Guard == User || route.Guard == Admin {
 		operation.Security = []map[string][]string{{"bearer": {}}}
 		maps.Copy(operation.Responses, r.server.failures(http.StatusUnauthorized, http.StatusForbidden))
 	}
 	return operation
+}
+
+// scope returns what an API key needs to call the route, 0 when none may.
+func (r *Route) scope() auth.Scopes {
+	switch {
+	case r.Guard == Admin || r.People:
+		return 0
+	case r.Rate == RateAI:
+		return auth.ScopeAI
+	case r.Method == http.MethodGet: // and HEAD, which comes with it
+		return auth.ScopeRead
+	}
+	return auth.ScopeWrite
+}
+
+// admit returns nil for a principal who may call the route, else errs.Forbidden.
+func (r *Route) admit(who auth.Principal) error {
+	if err := who.Permit(r.scope()); err != nil {
+		return err
+	}
+	if r.Guard == Admin && !who.Role.Includes(auth.RoleAdmin) {
+		return errs.New(errs.Forbidden, "This needs the role admin")
+	}
+	return nil
 }
 
 // operationID makes names such as "get-projects-by-id", which client generators turn into method names.

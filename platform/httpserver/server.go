@@ -122,7 +122,7 @@ func humaConfig(options Options) huma.Config {
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of your identity provider. While you develop: omnistack token --sub alice"},
+					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of your identity provider, or an API key. While you develop: omnistack token --sub alice"},
 				},
 			},
 		},

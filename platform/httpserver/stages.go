@@ -17,8 +17,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
 
-	"github.com/omnistack/omnistack/platform/auth"
-	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -146,7 +144,7 @@ func (s *Server) logCall(c *gin.Context) {
 	if record.route != nil {
 		route = record.route.Full
 	}
-	const most = 9 // with the two below
+	const most = 10 // with the three below
 	fields := append(make([]zap.Field, 0, most),
 		zap.String("method", c.Request.Method),
 		zap.String("route", route),
@@ -158,6 +156,9 @@ func (s *Server) logCall(c *gin.Context) {
 	)
 	if record.principal.UserID != "" {
 		fields = append(fields, zap.String("user", record.principal.UserID))
+	}
+	if record.principal.KeyID != "" {
+		fields = append(fields, zap.String("api_key", record.principal.KeyID)) // its id, not the key
 	}
 	if record.failure != nil && status != http.StatusNotFound {
 		fields = append(fields, zap.NamedError("cause", record.failure))
@@ -272,7 +273,7 @@ func (s *Server) authenticate(c *gin.Context) {
 		return
 	}
 	record.principal = principal
-	if record.route.Guard == Admin && !principal.Role.Includes(auth.RoleAdmin) {
-		refuse(c, errs.New(errs.Forbidden, "This needs the role admin"))
+	if err := record.route.admit(principal); err != nil {
+		refuse(c, err)
 	}
 }

@@ -27,7 +27,11 @@ func (c Canvas) Markdown() string {
 
 	var rows [][]string
 	for _, route := range c.Operations {
-		rows = append(rows, []string{route.Method, code(route.Full), string(route.Guard), string(route.Rate), route.Summary})
+		guard := string(route.Guard)
+		if route.People {
+			guard += ", people only"
+		}
+		rows = append(rows, []string{route.Method, code(route.Full), guard, string(route.Rate), route.Summary})
 	}
 	table(&page, "Routes", []string{"method", "path", "guard", "rate", "what"}, rows)
 

@@ -45,6 +45,7 @@ func TestAWholeCanvas(t *testing.T) {
 		About: "It owns orders.",
 		Operations: []httpserver.Route{
 			{Method: http.MethodGet, Full: "/api/v1/app/orders", Guard: httpserver.User, Rate: httpserver.RateDefault, Summary: "List your orders"},
+			{Method: http.MethodDelete, Full: "/api/v1/app/orders", Guard: httpserver.User, People: true, Rate: httpserver.RateDefault, Summary: "Delete your orders"},
 			{Method: http.MethodPost, Full: "/hooks/orders", Guard: httpserver.Signature, Rate: httpserver.RateExempt, Summary: "Take an order"},
 		},
 		Variables: []config.Setting{{Name: "ORDERS_MODE", Default: "fast", Help: "How."}, {Name: "ORDERS_KEY", Secret: true, Help: "The key."}},

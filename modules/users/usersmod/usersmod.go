@@ -50,6 +50,9 @@ func (m *Module) Directory() users.Directory { return m.app }
 // Accounts returns who verified tokens stand for.
 func (m *Module) Accounts() auth.Accounts { return accounts.New(m.app) }
 
+// Keys returns what API keys are good.
+func (m *Module) Keys() auth.Keys { return accounts.NewKeys(m.app) }
+
 // Describe returns the table of contents.
 func (m *Module) Describe() module.Descriptor {
 	return module.Descriptor{
@@ -59,12 +62,14 @@ func (m *Module) Describe() module.Descriptor {
 		Ports: []module.Port{
 			{Name: "users.Directory", Summary: "a user's name, address and state; who the administrators are"},
 			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
+			{Name: "auth.Keys", Summary: "which API keys are good, and for what"},
 		},
 		Publishes: users.Published(),
 		Models:    store.Models(),
 		Tables: []module.Table{
 			{Name: "users", Summary: "one row a person, tombstones too", Owner: "id"},
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
+			{Name: "users_api_keys", Summary: "what programs call with, by hash", Owner: "user_id"},
 		},
 		Settings: m.deps.Settings.Group(),
 		Reporter: reporter{m.app},

@@ -33,6 +33,10 @@ type fakeStore struct {
 	identities map[domain.Identity]string
 	beforeTx   func() // what others do between a first look and the transaction; may be nil
 	listing    app.Listing
+
+	keys       map[string]domain.APIKey // by id
+	keyListing app.KeyListing
+	purged     time.Time // what was purged ended before
 }
 
 var _ app.Store = (*fakeStore)(nil)
@@ -142,6 +146,68 @@ func (f *fakeStore) Erase(ctx context.Context, _ id.Scope, at time.Time) error {
 	return f.Call(ctx, "erase")
 }
 
+func (f *fakeStore) InsertAPIKey(ctx context.Context, key domain.APIKey) error {
+	f.keys[key.ID] = key
+	return f.Call(ctx, "insert key")
+}
+
+func (f *fakeStore) CountAPIKeys(ctx context.Context, owner id.Scope, at time.Time) (int, error) {
+	good := 0
+	for _, key := range f.keys {
+		if key.Owner == owner && key.Good(at) {
+			good++
+		}
+	}
+	return good, f.Call(ctx, "count keys")
+}
+
+func (f *fakeStore) ListAPIKeys(ctx context.Context, owner id.Scope, listing app.KeyListing) ([]domain.APIKey, int64, error) {
+	f.keyListing = listing
+	var mine []domain.APIKey
+	for _, keyID := range slices.Sorted(maps.Keys(f.keys)) {
+		if key := f.keys[keyID]; key.Owner == owner {
+			mine = append(mine, key)
+		}
+	}
+	return mine[:min(len(mine), listing.Limit)], int64(len(mine)), f.Call(ctx, "list keys")
+}
+
+func (f *fakeStore) FindAPIKey(ctx context.Context, hash string) (domain.APIKey, domain.User, error) {
+	err := f.Call(ctx, "find key")
+	for _, key := range f.keys {
+		if key.Hash == hash && err == nil {
+			return key, f.users[key.Owner.User], nil
+		}
+	}
+	if err == nil {
+		err = errs.New(errs.NotFound, "API key not found")
+	}
+	return domain.APIKey{}, domain.User{}, err
+}
+
+func (f *fakeStore) RevokeAPIKey(ctx context.Context, owner id.Scope, keyID string, at time.Time) error {
+	key, known := f.keys[keyID]
+	if !known || key.Owner != owner || key.RevokedAt != nil {
+		return errors.Join(f.Call(ctx, "revoke key"), errs.Missing("API key", keyID))
+	}
+	key.RevokedAt = &at
+	f.keys[keyID] = key
+	return f.Call(ctx, "revoke key")
+}
+
+func (f *fakeStore) NoteAPIKeyUse(ctx context.Context, keyID string, at, since time.Time) error {
+	if key := f.keys[keyID]; key.LastUsedAt == nil || !key.LastUsedAt.After(since) {
+		key.LastUsedAt = &at
+		f.keys[keyID] = key
+	}
+	return f.Call(ctx, "note key")
+}
+
+func (f *fakeStore) PurgeAPIKeys(ctx context.Context, _ id.Scope, before time.Time) error {
+	f.purged = before
+	return f.Call(ctx, "purge keys")
+}
+
 // fakePrincipals is an app.Principals that says whom it was told to forget.
 type fakePrincipals struct{ forgotten []string }
 
@@ -160,7 +226,7 @@ type fixture struct {
 // newFixture returns the use cases over a store of these users, each of whom signs in with the subject of the same name,
 // where the method called failing fails; "publish" is the events'.
 func newFixture(failing string, users ...domain.User) fixture {
-	store := &fakeStore{users: map[string]domain.User{}, identities: map[domain.Identity]string{}, Recorder: txtest.Recorder{Failing: failing}}
+	store := &fakeStore{users: map[string]domain.User{}, identities: map[domain.Identity]string{}, keys: map[string]domain.APIKey{}, Recorder: txtest.Recorder{Failing: failing}}
 	for _, user := range users {
 		store.users[user.ID] = user
 		store.identities[domain.Identity{Issuer: "issuer", Subject: user.ID}] = user.ID

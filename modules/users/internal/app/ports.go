@@ -47,9 +47,43 @@ type Store interface {
 	// Save writes a user that Lock returned and that changed by one version.
 	Save(ctx context.Context, user domain.User) error
 
-	// Erase leaves a tombstone of the user: the id and the identities, nothing personal. A tombstone, and nobody, stay
-	// as they are.
+	// Erase leaves a tombstone of the user: the id and the identities, nothing personal, and no API key. A tombstone, and
+	// nobody, stay as they are.
 	Erase(ctx context.Context, user id.Scope, at time.Time) error
+
+	Keys
+}
+
+// Keys keeps API keys. Writes run in the transaction that ctx carries.
+type Keys interface {
+	// InsertAPIKey adds a key.
+	InsertAPIKey(ctx context.Context, key domain.APIKey) error
+
+	// CountAPIKeys counts the owner's keys that are good at that time.
+	CountAPIKeys(ctx context.Context, owner id.Scope, at time.Time) (int, error)
+
+	// ListAPIKeys returns the items of one page of the owner's keys that weren't revoked, expired ones too, the newest first,
+	// and the number of all of them.
+	ListAPIKeys(ctx context.Context, owner id.Scope, listing KeyListing) (items []domain.APIKey, total int64, err error)
+
+	// FindAPIKey returns the key with that hash and its owner, whatever became of both, or errs.NotFound.
+	FindAPIKey(ctx context.Context, hash string) (domain.APIKey, domain.User, error)
+
+	// RevokeAPIKey marks a key of the owner as revoked. Another's, and one that is marked, are errs.NotFound.
+	RevokeAPIKey(ctx context.Context, owner id.Scope, keyID string, at time.Time) error
+
+	// NoteAPIKeyUse writes down the last use of a key, unless a use after since is written down.
+	NoteAPIKeyUse(ctx context.Context, keyID string, at, since time.Time) error
+
+	// PurgeAPIKeys deletes the owner's keys that were revoked or expired before that time.
+	PurgeAPIKeys(ctx context.Context, owner id.Scope, before time.Time) error
+}
+
+// KeyListing says which API keys to list.
+type KeyListing struct {
+	Skip  int
+	Limit int
+	After *page.Key // start behind this place; nil for the beginning
 }
 
 // Listing says which users to list.

@@ -13,8 +13,11 @@ import (
 	"github.com/omnistack/omnistack/platform/patch"
 )
 
-// API is the operations on users.
-type API struct{ app *app.App }
+// API is the operations on users and on their API keys.
+type API struct {
+	app        *app.App
+	keyAddress func(keyID string) string
+}
 
 // Register adds the operations to the router.
 func Register(r *httpserver.Router, app *app.App) {
@@ -29,10 +32,11 @@ func Register(r *httpserver.Router, app *app.App) {
 		Summary: "Change your profile", Errors: []int{http.StatusPreconditionFailed},
 	}, api.update)
 	httpserver.Mutation(r, httpserver.Route{
-		Method: http.MethodDelete, Path: me, Guard: httpserver.User,
+		Method: http.MethodDelete, Path: me, Guard: httpserver.User, People: true,
 		Summary: "Delete your account, and all that is yours with it", Status: http.StatusAccepted,
 		Errors: []int{http.StatusConflict, http.StatusPreconditionFailed},
 	}, api.leave)
+	registerKeys(r, api)
 
 	httpserver.Query(r, httpserver.Route{
 		Method: http.MethodGet, Path: list, Guard: httpserver.Admin,

@@ -1,4 +1,4 @@
-// Package store keeps users and their identities in the database.
+// Package store keeps users, their identities and their API keys in the database.
 package store
 
 import (
@@ -58,7 +58,7 @@ type identityRow struct {
 func (identityRow) TableName() string { return "users_identities" }
 
 // Models returns the rows of this store, for the schema tooling.
-func Models() []any { return []any{&userRow{}, &identityRow{}} }
+func Models() []any { return []any{&userRow{}, &identityRow{}, &keyRow{}} }
 
 // Store is an app.Store in the database.
 type Store struct{ db *database.DB }
@@ -219,7 +219,8 @@ func (s *Store) Save(ctx context.Context, user domain.User) error {
 	return nil
 }
 
-// Erase empties the row and marks it. What stays is the id, the role "user" and the version. A tombstone stays as it is.
+// Erase empties the row and marks it. What stays is the id, the role "user" and the version. A tombstone stays as it is. The
+// API keys go after it: whoever makes one holds the row, and is waited for.
 func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 	done := s.db.Tx(ctx).Model(&userRow{}).Where("id = ?", user.User).UpdateColumns(map[string]any{
 		"email":               nil,
@@ -238,7 +239,10 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 		"updated_at":          at,
 		"deleted_at":          at,
 	})
-	return database.Classify(done.Error)
+	if done.Error != nil {
+		return database.Classify(done.Error)
+	}
+	return s.eraseAPIKeys(ctx, user)
 }
 
 // search returns what a search finds the user by. No name and no address holds a line break.
