@@ -199,6 +199,7 @@ func contents(t *testing.T, app *apptest.App) [][]map[string]any {
 	t.Helper()
 	return [][]map[string]any{
 		app.Rows(t, "users", "id"), app.Rows(t, "users_identities", "issuer, subject"), app.Rows(t, "projects", "id"),
+		app.Rows(t, "users_api_keys", "id"),
 	}
 }
 
