@@ -200,11 +200,11 @@ func busOptions(settings *Settings) bus.Options {
 	return options
 }
 
-func usersDeps(settings *Settings, db *database.DB, events events.Publisher, cursors page.Cursors, principals *auth.PrincipalCache,
-	clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
+func usersDeps(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, cursors page.Cursors,
+	keys *keyring.Keyring, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
 	return usersmod.Deps{
-		DB: db, Events: events, Cursors: cursors, Clock: clock, Principals: principals,
-		Settings: &settings.Users, Issuer: providers[0].Issuer,
+		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Principals: principals, Verifier: verifier,
+		Auth: settings.Platform.Auth, Settings: &settings.Users, Issuer: providers[0].Issuer,
 	}
 }
 

@@ -60,6 +60,6 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 
 // buildModules puts the modules together over the given platform.
 func buildModules(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, keys *keyring.Keyring,
-	cursors page.Cursors, principals *auth.PrincipalCache, clock clock.Clock, providers []*auth.Provider) (*Modules, error) {
+	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider) (*Modules, error) {
 	panic(wire.Build(moduleSet))
 }

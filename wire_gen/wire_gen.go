@@ -66,8 +66,13 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	keyring := newKeyring(settings)
 	cursors := page.NewCursors(keyring)
 	principalCache := auth.NewPrincipalCache(clock)
-	deps := usersDeps(settings, db, busBus, cursors, principalCache, clock, v)
-	module := usersmod.New(deps)
+	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, clock, v)
+	module, err := usersmod.New(deps)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	accounts := accountsOf(module)
 	keys := keysOf(module)
 	gate := newGate(verifier, accounts, keys, principalCache, log)
@@ -111,9 +116,12 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, cursors page.Cursors, principals *auth.PrincipalCache, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
-	deps := usersDeps(settings, db, events2, cursors, principals, clock2, providers)
-	module := usersmod.New(deps)
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
+	deps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, clock2, providers)
+	module, err := usersmod.New(deps)
+	if err != nil {
+		return nil, err
+	}
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  events2,

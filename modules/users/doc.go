@@ -6,6 +6,11 @@
 // Invariants:
 //   - A person is known by issuer and subject, never by e-mail: an address may be missing, shared or handed on.
 //   - The first request of a new identity makes the user; any number of them at once make one.
+//   - Identity providers tell what becomes of people by webhooks: in any order, any number of times, beside first requests. What
+//     a provider said last of an identity counts, except for name and picture that the user chose here.
+//   - Another identity is added by who is signed in and shows a valid token of it, never by an e-mail address. The identity in
+//     use can't be removed, so one is always left.
+//   - A login is noted at most once in half an hour; it changes no version.
 //   - A user's id is the token's subject when nobody else ever had that id, else a new UUID.
 //   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
 //   - A suspended or deleted user can do nothing.

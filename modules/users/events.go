@@ -2,13 +2,14 @@ package users
 
 import "github.com/omnistack/omnistack/platform/events"
 
-// UserRegistered says that a person has an account now, by signing in for the first time.
+// UserRegistered says that a person has an account now, by signing in for the first time, or by
+// their identity provider's word.
 type UserRegistered struct {
 	UserID  string `json:"user_id"`
 	Version int64  `json:"version"`
 }
 
-// UserProfileChanged says that a user's name or picture is another one now. Ask the Directory which.
+// UserProfileChanged says that a user's name, address or picture is another one now. Ask the Directory which.
 type UserProfileChanged struct {
 	UserID  string `json:"user_id"`
 	Version int64  `json:"version"`

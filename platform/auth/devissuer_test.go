@@ -50,14 +50,14 @@ func TestDevTokensPassTheVerifier(t *testing.T) {
 	}
 	want := Identity{
 		Issuer: devURL, Subject: "ann", Email: "ann@b.test", EmailVerified: true, Name: `Ann "A" <b>`,
-		Role: RoleAdmin, ExpiresAt: start.Add(time.Minute),
+		Role: RoleAdmin, IssuedAt: start, ExpiresAt: start.Add(time.Minute),
 	}
 	if who := mustVerify(t, verifier, token); who != want || !expires.Equal(want.ExpiresAt) {
 		t.Errorf("got %+v until %s, want %+v", who, expires, want)
 	}
 
 	bare := mustVerify(t, verifier, mint(t, issuer, DevClaims{Subject: "bob"}))
-	if want := (Identity{Issuer: devURL, Subject: "bob", ExpiresAt: start.Add(time.Hour)}); bare != want {
+	if want := (Identity{Issuer: devURL, Subject: "bob", IssuedAt: start, ExpiresAt: start.Add(time.Hour)}); bare != want {
 		t.Errorf("got %+v, want %+v", bare, want)
 	}
 

@@ -13,12 +13,14 @@ import (
 // subject of another issuer is another person, and an e-mail address identifies nobody.
 type Identity struct {
 	Issuer        string
-	Subject       string // 1 to 255 printable ASCII characters
-	Email         string // "" when the token has none
-	EmailVerified bool   // the issuer vouches for Email
-	Name          string // for display; the bearer may have chosen it
-	AvatarURL     string // http or https; for display; the bearer may have chosen it
-	Role          Role   // "" when the token names none that is known
+	Subject       string    // 1 to 255 printable ASCII characters
+	Email         string    // "" when the token has none
+	EmailVerified bool      // the issuer vouches for Email
+	Name          string    // for display; the bearer may have chosen it
+	AvatarURL     string    // http or https; for display; the bearer may have chosen it
+	Role          Role      // "" when the token names none that is known
+	Session       string    // what the issuer calls the sign-in that the token comes from; "" when it names none
+	IssuedAt      time.Time // zero when the token doesn't say
 	ExpiresAt     time.Time
 }
 

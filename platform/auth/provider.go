@@ -38,6 +38,7 @@ type ClaimPaths struct {
 	Name          string
 	Avatar        string
 	Role          string // a string, or an array of strings of which the highest known role counts
+	Session       string // the id of the session, the same in every token of it
 }
 
 // Supabase trusts the project at projectURL, such as "https://abc.supabase.co". With its legacy JWT secret, HS256 tokens
@@ -54,10 +55,11 @@ func Supabase(projectURL, legacySecret string) *Provider {
 		Keys:       NewKeySource(issuer + "/.well-known/jwks.json"),
 		HMACSecret: []byte(legacySecret),
 		Claims: ClaimPaths{
-			Email:  "email",
-			Name:   "user_metadata.full_name",
-			Avatar: "user_metadata.avatar_url",
-			Role:   "app_metadata.role",
+			Email:   "email",
+			Name:    "user_metadata.full_name",
+			Avatar:  "user_metadata.avatar_url",
+			Role:    "app_metadata.role",
+			Session: "session_id",
 		},
 	}
 }
@@ -81,6 +83,7 @@ func Clerk(issuer string, authorizedParties []string) *Provider {
 			Name:          "name",
 			Avatar:        "picture",
 			Role:          "public_metadata.role",
+			Session:       "sid",
 		},
 	}
 }
@@ -97,6 +100,7 @@ func Custom(issuer, jwksURL, audience, roleClaim, emailClaim string) *Provider {
 			Name:          "name",
 			Avatar:        "picture",
 			Role:          roleClaim,
+			Session:       "sid", // OpenID Connect Front-Channel Logout 1.0, section 3
 		},
 	}
 	if audience != "" {

@@ -156,6 +156,7 @@ func (c claims) identity(paths ClaimPaths) Identity {
 	who := Identity{
 		Name:      plain(c.text(paths.Name), maxName),
 		AvatarURL: webURL(c.text(paths.Avatar)),
+		Session:   plain(c.text(paths.Session), maxSession),
 	}
 	if !userEdited(paths.Email) {
 		who.Email = plain(c.text(paths.Email), maxEmail)
@@ -177,6 +178,8 @@ func (c claims) identity(paths ClaimPaths) Identity {
 const (
 	maxEmail = 320 // bytes: the longest local part and domain of RFC 5321, section 4.5.3.1
 	maxName  = 255 // bytes
+
+	maxSession = 255 // bytes
 )
 
 // plain returns s, or "" when it is longer than limit bytes or holds a control character, which PostgreSQL refuses (NUL)

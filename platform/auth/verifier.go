@@ -129,7 +129,7 @@ func (p *Provider) checkSignature(ctx context.Context, t token, now time.Time) (
 
 // identify checks the claims of a token whose signature is right, and returns what they say.
 func (p *Provider) identify(c claims, now time.Time) (Identity, error) {
-	expires, err := c.period(now)
+	issued, expires, err := c.period(now)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -144,7 +144,7 @@ func (p *Provider) identify(c claims, now time.Time) (Identity, error) {
 		return Identity{}, WrongParty
 	}
 	who := c.identity(p.Claims)
-	who.Issuer, who.Subject, who.ExpiresAt = p.Issuer, subject, expires
+	who.Issuer, who.Subject, who.IssuedAt, who.ExpiresAt = p.Issuer, subject, issued, expires
 	return who, nil
 }
 
@@ -165,26 +165,28 @@ func (p *Provider) authorizes(c claims) bool {
 	return slices.Contains(p.AuthorizedParties, c.text("azp"))
 }
 
-// period returns when the token expires, or why it isn't valid now (RFC 7519, sections 4.1.4 to 4.1.6).
-func (c claims) period(now time.Time) (time.Time, error) {
+// period returns when the token was issued, zero when it doesn't say, and when it expires, or why it isn't valid now (RFC
+// 7519, sections 4.1.4 to 4.1.6).
+func (c claims) period(now time.Time) (issued, expires time.Time, err error) {
 	expires, found, err := c.date("exp")
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, time.Time{}, err
 	}
 	if !found {
-		return time.Time{}, InvalidClaims
+		return time.Time{}, time.Time{}, InvalidClaims
 	}
 	if !now.Before(expires.Add(leeway)) {
-		return time.Time{}, Expired
+		return time.Time{}, time.Time{}, Expired
 	}
 	for _, name := range []string{"nbf", "iat"} {
 		from, found, err := c.date(name)
 		if err != nil {
-			return time.Time{}, err
+			return time.Time{}, time.Time{}, err
 		}
 		if found && from.After(now.Add(leeway)) {
-			return time.Time{}, NotYetValid
+			return time.Time{}, time.Time{}, NotYetValid
 		}
+		issued = from // of iat, the last
 	}
-	return expires, nil
+	return issued, expires, nil
 }

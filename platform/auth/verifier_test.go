@@ -117,8 +117,13 @@ func TestUserEditedClaimsHaveNoAuthority(t *testing.T) {
 func TestPresets(t *testing.T) {
 	f := newForge(t)
 	home := newServer(t, f.publicKeys())
-	person := object{"email": "a@b.test", "name": "Ann", "picture": "https://cdn.test/a.png"}
-	full := Identity{Subject: "user-1", Email: "a@b.test", Name: "Ann", AvatarURL: "https://cdn.test/a.png", Role: RoleAdmin}
+	person := object{
+		"email": "a@b.test", "name": "Ann", "picture": "https://cdn.test/a.png", "sid": "s1", "iat": start.Add(-time.Minute).Unix(),
+	}
+	full := Identity{
+		Subject: "user-1", Email: "a@b.test", Name: "Ann", AvatarURL: "https://cdn.test/a.png", Role: RoleAdmin, Session: "s1",
+		IssuedAt: start.Add(-time.Minute),
+	}
 	verified := full
 	verified.EmailVerified = true
 
@@ -131,7 +136,7 @@ func TestPresets(t *testing.T) {
 			Supabase(home.URL+"/", ""),
 			object{
 				"iss": home.URL + "/auth/v1", "aud": "authenticated", "role": "authenticated", "email": "a@b.test",
-				"app_metadata":  object{"role": "admin"},
+				"app_metadata": object{"role": "admin"}, "session_id": "s1", "iat": start.Add(-time.Minute).Unix(),
 				"user_metadata": object{"role": "superadmin", "email_verified": true, "full_name": "Ann", "avatar_url": "https://cdn.test/a.png"},
 			},
 			full,

@@ -2,6 +2,9 @@ package config
 
 import (
 	"strings"
+
+	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/webhook"
 )
 
 // The sources of identity. They are the values of AUTH_PROVIDER.
@@ -82,6 +85,17 @@ func (a *Auth) Validate(check *Check) {
 	}
 	if issuer := a.Issuer(a.ProviderSecondary); issuer != "" && a.ProviderSecondary != a.Provider && issuer == a.Issuer(a.Provider) {
 		check.Refuse("AUTH_PROVIDER_SECONDARY", "has the issuer of AUTH_PROVIDER: whose rules its tokens must meet would be a guess")
+	}
+	for _, webhooks := range []struct {
+		name   string
+		secret Secret
+	}{{"CLERK_WEBHOOK_SECRET", a.ClerkWebhookSecret}, {"SUPABASE_WEBHOOK_SECRET", a.SupabaseWebhookSecret}} {
+		if webhooks.secret == "" {
+			continue
+		}
+		if _, err := webhook.New(clock.System{}, webhooks.secret.Reveal()); err != nil {
+			check.Refuse(webhooks.name, `must be "whsec_" and at least 24 bytes in base64, as the provider shows it`)
+		}
 	}
 	a.validateProvider(check, "AUTH_PROVIDER", a.Provider)
 	if a.ProviderSecondary != a.Provider {

@@ -22,6 +22,11 @@ type Object[T any] struct {
 // Empty is the answer without a body.
 type Empty struct{}
 
+// Heard is the answer to a webhook.
+type Heard struct {
+	Received bool `json:"received"`
+}
+
 // Page is the answer that people look at in a browser, or any other document that isn't the API's JSON.
 type Page struct {
 	Media  string `header:"Content-Type"`            // such as "text/html; charset=utf-8"

@@ -48,17 +48,28 @@ type Answer struct {
 // OK tells whether the service did what it was asked to.
 func (a *Answer) OK() bool { return a.Status >= 200 && a.Status <= 299 }
 
+// Get asks for a document of JSON and returns the answer, whatever its status. No answer is an error as it is of Post.
+func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Answer, error) {
+	return c.call(ctx, http.MethodGet, url, header, nil)
+}
+
 // Post sends a body of JSON and returns the answer, whatever its status. No answer is errs.Timeout when it took too long,
 // else errs.Unavailable, also when ctx was cancelled: what was asked for may have been done or not.
 func (c *Client) Post(ctx context.Context, url string, header http.Header, body []byte) (*Answer, error) {
+	return c.call(ctx, http.MethodPost, url, header, body)
+}
+
+func (c *Client) call(ctx context.Context, method, url string, header http.Header, body []byte) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, errs.New(errs.Internal, "The request can't be made").Because(err)
 	}
 	maps.Copy(request.Header, header)
-	request.Header.Set("Content-Type", "application/json")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "OmniStack") // Resend refuses requests without one
 	answer, err := c.http.Do(request)

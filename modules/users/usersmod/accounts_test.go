@@ -14,7 +14,7 @@ import (
 // What the rest of the house learns of a verified token: whose account it is, and what that may do.
 func TestAccounts(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := newModule(db)
+		module := newModule(t, db)
 		accounts := module.Accounts()
 		set := func(column string, value any, userID string) {
 			t.Helper()

@@ -26,7 +26,7 @@ import (
 
 func TestTheModuleKeepsTheContract(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := newModule(db, "ada@example.com", "Grace@Example.com", "ADA@example.com")
+		module := newModule(t, db, "ada@example.com", "Grace@Example.com", "ADA@example.com")
 		change := func(statement string, args ...any) error {
 			return db.WithinTx(t.Context(), func(ctx context.Context) error { return db.Tx(ctx).Exec(statement, args...).Error })
 		}
@@ -141,16 +141,22 @@ func keepsTheDirectory(t *testing.T, directory users.Directory, world world) {
 }
 
 // newModule returns the module over the database, with these addresses in ADMIN_EMAILS.
-func newModule(db *database.DB, adminEmails ...string) *usersmod.Module {
-	return usersmod.New(usersmod.Deps{
-		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: clock.System{},
+func newModule(t *testing.T, db *database.DB, adminEmails ...string) *usersmod.Module {
+	t.Helper()
+	keys := keyring.New(strings.Repeat("k", 32), "")
+	module, err := usersmod.New(usersmod.Deps{
+		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keys), Keyring: keys, Clock: clock.System{},
 		Principals: auth.NewPrincipalCache(clock.System{}), Settings: &usersmod.Settings{AdminEmails: adminEmails}, Issuer: "issuer",
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return module
 }
 
 func TestReport(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		described := newModule(db).Describe()
+		described := newModule(t, db).Describe()
 		if err := described.Seeder.Seed(t.Context(), []id.Scope{id.Of("sam"), id.Of("sue"), id.Of("old")}, 0); err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ import (
 // What the rest of the house learns of an API key: whose it is, what for, and until when.
 func TestKeys(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		module := newModule(db)
+		module := newModule(t, db)
 		keys := module.Keys()
 		exec := func(statement string, args ...any) {
 			t.Helper()

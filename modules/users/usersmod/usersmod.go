@@ -8,15 +8,18 @@ import (
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/accounts"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/httpapi"
+	"github.com/omnistack/omnistack/modules/users/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/page"
 )
@@ -25,11 +28,16 @@ import (
 type Deps struct {
 	DB         *database.DB
 	Events     events.Publisher
+	Jobs       jobs.Client
 	Cursors    page.Cursors
+	Keyring    *keyring.Keyring
 	Clock      clock.Clock
 	Principals *auth.PrincipalCache
+	Verifier   *auth.Verifier
+	Auth       config.Auth // which providers there are, and their secrets
 	Settings   *Settings
 	Issuer     string // whose subjects the seeder's users are; the primary provider's
+	ClerkAPI   string // where Clerk's Backend API is; empty but in tests
 }
 
 // Module is the context, put together.
@@ -38,10 +46,19 @@ type Module struct {
 	deps Deps
 }
 
-// New puts the context together.
-func New(deps Deps) *Module {
-	made := app.New(store.New(deps.DB), deps.DB, deps.Events, deps.Principals, deps.Cursors, deps.Clock, deps.Settings.AdminEmails)
-	return &Module{app: made, deps: deps}
+// New puts the context together. A secret for webhooks that isn't one is an error.
+func New(deps Deps) (*Module, error) {
+	providers, err := providers(deps.Auth, deps.Clock)
+	if err != nil {
+		return nil, err
+	}
+	rows := store.New(deps.DB)
+	made := app.New(app.Ports{
+		Store: rows, Webhooks: rows, Tx: deps.DB, Events: deps.Events, Principals: deps.Principals, Queue: jobs.NewQueue(deps.Jobs),
+		Sealer: deps.Keyring.Sealer("users webhook"), Cursors: deps.Cursors, Clock: deps.Clock,
+		Providers: providers, Profiles: profiles(deps.Auth, deps.ClerkAPI),
+	}, deps.Settings.AdminEmails)
+	return &Module{app: made, deps: deps}, nil
 }
 
 // Directory returns the port that other modules may ask.
@@ -58,18 +75,20 @@ func (m *Module) Describe() module.Descriptor {
 	return module.Descriptor{
 		Name:    "users",
 		Summary: "People: who they are, how they sign in, what they may do.",
-		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app) },
+		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app, m.deps.Verifier) },
 		Ports: []module.Port{
 			{Name: "users.Directory", Summary: "a user's name, address and state; who the administrators are"},
 			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
 			{Name: "auth.Keys", Summary: "which API keys are good, and for what"},
 		},
 		Publishes: users.Published(),
+		Jobs:      jobs.Kinds(m.app),
 		Models:    store.Models(),
 		Tables: []module.Table{
 			{Name: "users", Summary: "one row a person, tombstones too", Owner: "id"},
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
 			{Name: "users_api_keys", Summary: "what programs call with, by hash", Owner: "user_id"},
+			{Name: "users_webhooks", Summary: "what identity providers posted, for 30 days; sealed until it was processed, then empty"},
 		},
 		Settings: m.deps.Settings.Group(),
 		Reporter: reporter{m.app},

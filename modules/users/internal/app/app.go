@@ -15,17 +15,41 @@ import (
 // App is the use cases of users.
 type App struct {
 	store       Store
+	webhooks    Webhooks
 	tx          Transactor
 	events      events.Publisher
 	principals  Principals
+	queue       Queue
+	sealer      Sealer
 	cursors     page.Cursors
 	clock       clock.Clock
+	providers   map[string]Provider
+	profiles    map[string]ProfileSource
 	adminEmails []string
 }
 
+// Ports are what the use cases drive.
+type Ports struct {
+	Store      Store
+	Webhooks   Webhooks
+	Tx         Transactor
+	Events     events.Publisher
+	Principals Principals
+	Queue      Queue
+	Sealer     Sealer
+	Cursors    page.Cursors
+	Clock      clock.Clock
+	Providers  map[string]Provider      // whose posts are taken, by name
+	Profiles   map[string]ProfileSource // who can be asked of a user, by issuer
+}
+
 // New returns the use cases over their driven ports. The addresses are administrators' who may have no account yet.
-func New(store Store, tx Transactor, events events.Publisher, principals Principals, cursors page.Cursors, clock clock.Clock, adminEmails []string) *App {
-	return &App{store, tx, events, principals, cursors, clock, adminEmails}
+func New(ports Ports, adminEmails []string) *App {
+	return &App{
+		store: ports.Store, webhooks: ports.Webhooks, tx: ports.Tx, events: ports.Events, principals: ports.Principals,
+		queue: ports.Queue, sealer: ports.Sealer, cursors: ports.Cursors, clock: ports.Clock,
+		providers: ports.Providers, profiles: ports.Profiles, adminEmails: adminEmails,
+	}
 }
 
 // Get returns one user, or errs.NotFound.

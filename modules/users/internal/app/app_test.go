@@ -46,6 +46,7 @@ func TestSignInOfANewUser(t *testing.T) {
 		f := newFixture("")
 		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam, Email: "sam@example.com"})
 		want := domain.Register("sam", domain.Claims{Email: "sam@example.com"}, now)
+		want.LastLoginAt = &now
 		if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f.store.users["sam"], want) {
 			t.Errorf("got %+v and %v, want %+v", got, err, want)
 		}
@@ -58,7 +59,7 @@ func TestSignInOfANewUser(t *testing.T) {
 	t.Run("whose subject is somebody's id gets another", func(t *testing.T) {
 		f := newFixture("")
 		f.store.users["sam"] = person("sam") // who signs in with another issuer
-		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam})
+		got, err := f.SignIn(t.Context(), domain.Claims{Identity: sam, Email: "sam@example.com"})
 		if err != nil || got.ID == "sam" || !id.Valid(got.ID) || f.store.identities[sam] != got.ID {
 			t.Errorf("got %+v and %v, and the identity stands for %q", got, err, f.store.identities[sam])
 		}
@@ -119,7 +120,7 @@ func TestGetAndFind(t *testing.T) {
 func TestUpdate(t *testing.T) {
 	rename := domain.Profile{SetFullName: true, FullName: new("Sue")}
 	changed := person("sam")
-	changed.FullName, changed.Version, changed.UpdatedAt = new("Sue"), 4, now
+	changed.FullName, changed.OwnFullName, changed.Version, changed.UpdatedAt = new("Sue"), true, 4, now
 	saved := []string{"lock in tx", "save in tx"}
 	looked := []string{"lock in tx"}
 	for name, test := range map[string]struct {

@@ -31,7 +31,9 @@ type fakeStore struct {
 	txtest.Recorder
 	users      map[string]domain.User
 	identities map[domain.Identity]string
-	beforeTx   func() // what others do between a first look and the transaction; may be nil
+	told       map[domain.Identity]time.Time
+	logins     []string // when and by which session users signed in
+	beforeTx   func()   // what others do between a first look and the transaction; may be nil
 	listing    app.Listing
 
 	keys       map[string]domain.APIKey // by id
@@ -96,6 +98,35 @@ func (f *fakeStore) Link(ctx context.Context, identity domain.Identity, userID s
 	return f.Call(ctx, "link")
 }
 
+func (f *fakeStore) Unlink(ctx context.Context, identity domain.Identity) error {
+	delete(f.identities, identity)
+	return f.Call(ctx, "unlink")
+}
+
+func (f *fakeStore) Identities(ctx context.Context, userID string) ([]domain.LinkedIdentity, error) {
+	var all []domain.LinkedIdentity
+	for identity, owner := range f.identities {
+		if owner == userID {
+			all = append(all, domain.LinkedIdentity{Identity: identity, LinkedAt: birth})
+		}
+	}
+	slices.SortFunc(all, func(a, b domain.LinkedIdentity) int { return strings.Compare(a.Subject, b.Subject) })
+	return all, f.Call(ctx, "identities")
+}
+
+func (f *fakeStore) MarkTold(ctx context.Context, identity domain.Identity, userID string, at time.Time) (bool, error) {
+	newer := f.identities[identity] == userID && at.After(f.told[identity])
+	if newer {
+		f.told[identity] = at
+	}
+	return newer, f.Call(ctx, "mark")
+}
+
+func (f *fakeStore) NoteLogin(ctx context.Context, userID string, at time.Time, session string) error {
+	f.logins = append(f.logins, userID+" "+at.Format(time.RFC3339)+" "+session)
+	return f.Call(ctx, "note")
+}
+
 func (f *fakeStore) LockWithSuperadmins(ctx context.Context, userID string) (domain.User, []string, error) {
 	user, err := f.find(userID, f.Call(ctx, "hold"))
 	return user, f.idsOf(domain.RoleSuperadmin), err
@@ -139,9 +170,12 @@ func (f *fakeStore) Save(ctx context.Context, user domain.User) error {
 	return f.Call(ctx, "save")
 }
 
-func (f *fakeStore) Erase(ctx context.Context, _ id.Scope, at time.Time) error {
+func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 	if at != now {
 		return errors.New("not the clock's time")
+	}
+	if erased, known := f.users[user.User]; known {
+		f.users[user.User] = domain.User{ID: erased.ID, Role: domain.RoleUser, Version: erased.Version + 1, Deleted: true}
 	}
 	return f.Call(ctx, "erase")
 }
@@ -213,10 +247,103 @@ type fakePrincipals struct{ forgotten []string }
 
 func (f *fakePrincipals) Forget(userID string) { f.forgotten = append(f.forgotten, userID) }
 
+// fakeWebhooks is an app.Webhooks in memory, of which the store keeps the record.
+type fakeWebhooks struct {
+	*fakeStore
+	kept map[string]app.Webhook
+}
+
+func (f *fakeWebhooks) AddWebhook(ctx context.Context, webhook app.Webhook) (bool, error) {
+	for _, known := range f.kept {
+		if known.Provider == webhook.Provider && known.Post.ID == webhook.Post.ID {
+			return false, f.Call(ctx, "add")
+		}
+	}
+	f.kept[webhook.ID] = webhook
+	return true, f.Call(ctx, "add")
+}
+
+func (f *fakeWebhooks) FindWebhook(ctx context.Context, webhookID string) (app.Webhook, error) {
+	webhook, known := f.kept[webhookID]
+	if err := f.Call(ctx, "look"); err != nil {
+		return app.Webhook{}, err
+	}
+	if !known {
+		return app.Webhook{}, errs.Missing("Webhook", webhookID)
+	}
+	return webhook, nil
+}
+
+func (f *fakeWebhooks) CloseWebhook(ctx context.Context, webhookID string, at time.Time) (bool, error) {
+	if at != now {
+		return false, errors.New("not the clock's time")
+	}
+	webhook := f.kept[webhookID]
+	open := webhook.Sealed != nil
+	webhook.Sealed = nil
+	f.kept[webhookID] = webhook
+	return open, f.Call(ctx, "close")
+}
+
+func (f *fakeWebhooks) PurgeWebhooks(ctx context.Context, before time.Time) error {
+	maps.DeleteFunc(f.kept, func(_ string, w app.Webhook) bool { return w.ReceivedAt.Before(before) })
+	return f.Call(ctx, "purge")
+}
+
+// fakeQueue is an app.Queue that says what it was given.
+type fakeQueue struct {
+	*txtest.Recorder
+	processing, fetching []string
+}
+
+func (f *fakeQueue) ProcessWebhook(ctx context.Context, webhookID string) error {
+	f.processing = append(f.processing, webhookID)
+	return f.Call(ctx, "enqueue")
+}
+
+func (f *fakeQueue) FetchProfile(ctx context.Context, userID string) error {
+	f.fetching = append(f.fetching, userID)
+	return f.Call(ctx, "enqueue")
+}
+
+// fakeProvider is an app.Provider whose posts are ids of notices, and which can be asked.
+type fakeProvider struct{ says map[string]app.Notice }
+
+func (f fakeProvider) Verify(header func(string) string, body []byte) (app.Post, error) {
+	if header("signature") != "right" {
+		return app.Post{}, errs.New(errs.Malformed, "The signature is wrong")
+	}
+	return app.Post{ID: "post " + string(body), Type: "user.updated"}, nil
+}
+
+func (f fakeProvider) Read(body []byte) (app.Notice, error) {
+	notice, known := f.says[string(body)]
+	if !known {
+		return app.Notice{}, errs.New(errs.Invalid, "It can't be read")
+	}
+	return notice, nil
+}
+
+func (f fakeProvider) Fetch(ctx context.Context, subject string) (app.Notice, error) {
+	if txtest.Inside(ctx) {
+		return app.Notice{}, errors.New("it left the process inside of a transaction")
+	}
+	switch subject {
+	case "unreachable":
+		return app.Notice{}, errstest.ErrBoom
+	case "unknown":
+		return app.Notice{}, errs.Missing("User", subject)
+	}
+	return f.says[subject], nil
+}
+
 // fixture is the use cases over fakes.
 type fixture struct {
 	*app.App
 	store      *fakeStore
+	webhooks   *fakeWebhooks
+	queue      *fakeQueue
+	provider   fakeProvider
 	tx         *txtest.Transactor
 	events     *eventstest.Recorder
 	principals *fakePrincipals
@@ -226,24 +353,35 @@ type fixture struct {
 // newFixture returns the use cases over a store of these users, each of whom signs in with the subject of the same name,
 // where the method called failing fails; "publish" is the events'.
 func newFixture(failing string, users ...domain.User) fixture {
-	store := &fakeStore{users: map[string]domain.User{}, identities: map[domain.Identity]string{}, keys: map[string]domain.APIKey{}, Recorder: txtest.Recorder{Failing: failing}}
+	store := &fakeStore{
+		users: map[string]domain.User{}, identities: map[domain.Identity]string{}, told: map[domain.Identity]time.Time{},
+		keys: map[string]domain.APIKey{}, Recorder: txtest.Recorder{Failing: failing},
+	}
 	for _, user := range users {
 		store.users[user.ID] = user
 		store.identities[domain.Identity{Issuer: "issuer", Subject: user.ID}] = user.ID
 	}
-	tx, principals, cursors := &txtest.Transactor{}, &fakePrincipals{}, page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
+	keys := keyring.New(strings.Repeat("k", 32), "")
+	tx, principals, cursors := &txtest.Transactor{}, &fakePrincipals{}, page.NewCursors(keys)
+	webhooks, queue := &fakeWebhooks{store, map[string]app.Webhook{}}, &fakeQueue{Recorder: &store.Recorder}
+	provider := fakeProvider{map[string]app.Notice{}}
 	var refused error
 	if failing == "publish" {
 		refused = errstest.ErrBoom
 	}
 	events := eventstest.New(tx, refused)
 	settings := []string{"ADA@example.com", "grace@example.com", "Grace@Example.com"}
-	return fixture{app.New(store, tx, events, principals, cursors, clock.NewManual(now), settings), store, tx, events, principals, cursors}
+	made := app.New(app.Ports{
+		Store: store, Webhooks: webhooks, Tx: tx, Events: events, Principals: principals, Queue: queue, Sealer: keys.Sealer("test"),
+		Cursors: cursors, Clock: clock.NewManual(now),
+		Providers: map[string]app.Provider{"provider": provider}, Profiles: map[string]app.ProfileSource{"issuer": provider},
+	}, settings)
+	return fixture{made, store, webhooks, queue, provider, tx, events, principals, cursors}
 }
 
 func person(userID string) domain.User {
 	return domain.User{
 		ID: userID, Email: new(userID + "@example.com"), FullName: new("Sam"), Role: domain.RoleUser, Active: true,
-		Version: 3, CreatedAt: birth, UpdatedAt: birth,
+		LastLoginAt: &birth, Version: 3, CreatedAt: birth, UpdatedAt: birth,
 	}
 }

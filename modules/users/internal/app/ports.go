@@ -30,6 +30,19 @@ type Store interface {
 	// Link makes the claimed identity stand for the user.
 	Link(ctx context.Context, identity domain.Identity, userID string) error
 
+	// Unlink makes the identity free.
+	Unlink(ctx context.Context, identity domain.Identity) error
+
+	// Identities returns the identities of a user, the oldest first.
+	Identities(ctx context.Context, userID string) ([]domain.LinkedIdentity, error)
+
+	// MarkTold notes that the provider told of the user's identity as it was at that time, and tells whether it never told of
+	// the same time or a later one.
+	MarkTold(ctx context.Context, identity domain.Identity, userID string, at time.Time) (newer bool, err error)
+
+	// NoteLogin notes that a living user signed in, unless a login is noted that is no more than domain.LoginWindow older.
+	NoteLogin(ctx context.Context, userID string, at time.Time, session string) error
+
 	// LockWithSuperadmins is Lock that also returns the ids of the living superadmins who aren't suspended, in order. None
 	// of them changes until the transaction ends either.
 	LockWithSuperadmins(ctx context.Context, userID string) (user domain.User, superadmins []string, err error)
@@ -84,6 +97,49 @@ type KeyListing struct {
 	Skip  int
 	Limit int
 	After *page.Key // start behind this place; nil for the beginning
+}
+
+// Webhooks keeps what providers posted. Writes run in the transaction that ctx carries.
+type Webhooks interface {
+	// AddWebhook adds a post and tells whether it is new: the id of a provider's post counts once.
+	AddWebhook(ctx context.Context, webhook Webhook) (added bool, err error)
+
+	// FindWebhook returns a post, or errs.NotFound.
+	FindWebhook(ctx context.Context, webhookID string) (Webhook, error)
+
+	// CloseWebhook forgets what was posted, and tells whether nobody did so before.
+	CloseWebhook(ctx context.Context, webhookID string, at time.Time) (open bool, err error)
+
+	// PurgeWebhooks removes the posts from before that time.
+	PurgeWebhooks(ctx context.Context, before time.Time) error
+}
+
+// Provider is an identity provider that posts what becomes of its users.
+type Provider interface {
+	// Verify returns what was posted. The function returns a header by its name in small letters. What isn't signed, or says
+	// not what it is about, is errs.Malformed.
+	Verify(header func(name string) string, body []byte) (Post, error)
+
+	// Read returns what a verified body says; one that can't be read is errs.Invalid.
+	Read(body []byte) (Notice, error)
+}
+
+// ProfileSource is an identity provider that can be asked of its users.
+type ProfileSource interface {
+	// Fetch returns what it says of a subject, or errs.NotFound for one it doesn't know. It leaves the process.
+	Fetch(ctx context.Context, subject string) (Notice, error)
+}
+
+// Queue enqueues jobs in the transaction of ctx.
+type Queue interface {
+	ProcessWebhook(ctx context.Context, webhookID string) error
+	FetchProfile(ctx context.Context, userID string) error
+}
+
+// Sealer makes unreadable what is kept. It opens only with the same about.
+type Sealer interface {
+	Seal(plain, about []byte) []byte
+	Open(sealed, about []byte) ([]byte, error)
 }
 
 // Listing says which users to list.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
@@ -9,23 +10,43 @@ import (
 	"github.com/omnistack/omnistack/platform/id"
 )
 
+// loginPatience is how long a request waits at most until its login is noted.
+const loginPatience = 250 * time.Millisecond
+
 // SignIn returns the user behind a verified identity, and makes one at the first request. A suspended or deleted
 // account is errs.Forbidden.
 func (a *App) SignIn(ctx context.Context, claims domain.Claims) (domain.User, error) {
 	user, err := a.store.FindByIdentity(ctx, claims.Identity)
 	if errs.Is(err, errs.NotFound) {
-		user, err = a.register(ctx, claims)
+		user, err = a.register(ctx, claims, true)
 	}
 	if err != nil {
 		return domain.User{}, err
 	}
-	return user, user.MayAct()
+	if err := user.MayAct(); err != nil {
+		return user, err
+	}
+	if user.IsLogin(claims) {
+		a.noteLogin(ctx, user.ID, claims)
+	}
+	return user, nil
 }
 
-// register makes the user. Of any number of first requests at once, the one that claims the identity does it, and the
-// others find its work. The id is the subject if nobody ever had that id: the same subject of another issuer is
-// another person.
-func (a *App) register(ctx context.Context, claims domain.Claims) (user domain.User, err error) {
+// noteLogin remembers that the user signed in. If it fails the request goes on without: the login is still to be seen in the
+// token, and the next request that asks for the account tries again.
+func (a *App) noteLogin(ctx context.Context, userID string, claims domain.Claims) {
+	ctx, cancel := context.WithTimeout(ctx, loginPatience)
+	defer cancel()
+	at := domain.LoginAt(claims, a.clock.Now())
+	_ = a.tx.WithinTx(ctx, func(ctx context.Context) error {
+		return a.store.NoteLogin(ctx, userID, at, claims.Session)
+	})
+}
+
+// register makes the user, whether a token or the provider is the first to tell of the identity. Of any number of them at
+// once, the one that claims the identity does it, and the others find its work. The id is the subject if nobody ever had that
+// id: the same subject of another issuer is another person.
+func (a *App) register(ctx context.Context, claims domain.Claims, signedIn bool) (user domain.User, err error) {
 	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
 		free, err := a.store.ClaimIdentity(ctx, claims.Identity)
 		if err != nil {
@@ -35,19 +56,28 @@ func (a *App) register(ctx context.Context, claims domain.Claims) (user domain.U
 			user, err = a.store.FindByIdentity(ctx, claims.Identity)
 			return err
 		}
-		if user, err = a.insert(ctx, claims); err != nil {
+		if user, err = a.insert(ctx, claims, signedIn); err != nil {
 			return err
 		}
 		if err := a.store.Link(ctx, claims.Identity, user.ID); err != nil {
 			return err
+		}
+		if _, knows := a.profiles[claims.Issuer]; knows && signedIn && claims.Email == "" {
+			if err := a.queue.FetchProfile(ctx, user.ID); err != nil {
+				return err
+			}
 		}
 		return a.events.Publish(ctx, users.UserRegistered{UserID: user.ID, Version: user.Version})
 	})
 	return user, err
 }
 
-func (a *App) insert(ctx context.Context, claims domain.Claims) (domain.User, error) {
-	user := domain.Register(claims.Subject, claims, a.clock.Now())
+func (a *App) insert(ctx context.Context, claims domain.Claims, signedIn bool) (domain.User, error) {
+	now := a.clock.Now()
+	user := domain.Register(claims.Subject, claims, now)
+	if signedIn {
+		user.LastLoginAt, user.LastSession = &now, claims.Session
+	}
 	free, err := a.store.Insert(ctx, user)
 	if err != nil || free {
 		return user, err

@@ -21,8 +21,9 @@ const (
 	RoleSuperadmin Role = "superadmin"
 )
 
-// The bounds of a profile's texts, in characters.
+// The bounds of a profile's texts, in characters; of the address in bytes (RFC 5321, section 4.5.3.1).
 const (
+	MaxEmail     = 320
 	MaxFullName  = 200
 	MaxAvatarURL = 2048
 )
@@ -39,16 +40,13 @@ type User struct {
 	SubscriptionStatus *string
 	SubscriptionPlan   *string
 	LastLoginAt        *time.Time
-	Version            int64 // 1 at birth, one more with every change
+	LastSession        string // the session of the last login; "" when its token named none
+	OwnFullName        bool   // the user chose FullName here: what the provider says doesn't count any more
+	OwnAvatarURL       bool   // the same of AvatarURL
+	Version            int64  // 1 at birth, one more with every change
 	CreatedAt          time.Time
 	UpdatedAt          time.Time
 	Deleted            bool // only a tombstone is left
-}
-
-// Identity is one way a person signs in: a subject of an issuer.
-type Identity struct {
-	Issuer  string
-	Subject string
 }
 
 // Claims are what an issuer says of a person.
@@ -58,26 +56,57 @@ type Claims struct {
 	EmailVerified bool
 	FullName      string
 	AvatarURL     string
+	Session       string    // of the token; "" when it names none
+	IssuedAt      time.Time // of the token; zero when it doesn't say
 }
 
-// Register returns the user that a first sign-in makes. What the issuer says of name and picture is taken over where
-// it fits our rules and left out where it doesn't: a bad claim must not lock anybody out. A role that it names counts for
-// the requests of that token, and isn't kept: who loses it there has lost it here.
+// Register returns the user that an identity makes which nobody has seen before, by a first sign-in or by its provider's
+// word. What the issuer says is taken over where it fits our rules and left out where it doesn't: a bad claim must not lock
+// anybody out. A role that it names counts for the requests of that token, and isn't kept: who loses it there has lost it
+// here.
 func Register(userID string, claims Claims, now time.Time) User {
-	user := User{
-		ID: userID, EmailVerified: claims.EmailVerified, Role: RoleUser, Active: true, LastLoginAt: &now,
-		Version: 1, CreatedAt: now, UpdatedAt: now,
-	}
-	if claims.Email != "" {
-		user.Email = &claims.Email
-	}
-	if claims.FullName != "" && len(checkFullName(&claims.FullName)) == 0 {
-		user.FullName = &claims.FullName
-	}
-	if claims.AvatarURL != "" && len(checkAvatarURL(&claims.AvatarURL)) == 0 {
-		user.AvatarURL = &claims.AvatarURL
-	}
+	user := User{ID: userID, Role: RoleUser, Active: true, Version: 1, CreatedAt: now, UpdatedAt: now}
+	user.take(claims)
 	return user
+}
+
+// Bury returns the tombstone of somebody who never had an account: an identity that stands for it can't get one.
+func Bury(userID string, now time.Time) User {
+	return User{ID: userID, Role: RoleUser, Version: 1, CreatedAt: now, UpdatedAt: now, Deleted: true}
+}
+
+// Learn takes over what the provider says of the user now, and tells whether anything is different. What the user chose
+// here stays.
+func (u *User) Learn(claims Claims, now time.Time) (changed bool) {
+	next := *u
+	next.take(claims)
+	if same(next.Email, u.Email) && next.EmailVerified == u.EmailVerified && same(next.FullName, u.FullName) && same(next.AvatarURL, u.AvatarURL) {
+		return false
+	}
+	next.Version++
+	next.UpdatedAt = now
+	*u = next
+	return true
+}
+
+// take sets what the claims say of the user, and that is nothing where they don't fit our rules.
+func (u *User) take(claims Claims) {
+	u.Email = fitting(claims.Email, checkEmail)
+	u.EmailVerified = claims.EmailVerified && u.Email != nil
+	if !u.OwnFullName {
+		u.FullName = fitting(claims.FullName, checkFullName)
+	}
+	if !u.OwnAvatarURL {
+		u.AvatarURL = fitting(claims.AvatarURL, checkAvatarURL)
+	}
+}
+
+// fitting returns the text, or nil for none and for one that breaks a rule.
+func fitting(text string, check func(*string) []errs.Field) *string {
+	if text == "" || len(check(&text)) > 0 {
+		return nil
+	}
+	return &text
 }
 
 // MayAct returns errs.Forbidden for a user who is suspended or deleted.
@@ -126,10 +155,20 @@ func (u *User) Apply(profile Profile, now time.Time) (changed bool, err error) {
 	if same(next.FullName, u.FullName) && same(next.AvatarURL, u.AvatarURL) {
 		return false, nil
 	}
+	next.OwnFullName = u.OwnFullName || !same(next.FullName, u.FullName)
+	next.OwnAvatarURL = u.OwnAvatarURL || !same(next.AvatarURL, u.AvatarURL)
 	next.Version++
 	next.UpdatedAt = now
 	*u = next
 	return true, nil
+}
+
+// checkEmail allows what can be stored and shown. Whether anybody reads there is the issuer's business.
+func checkEmail(address *string) []errs.Field {
+	if len(*address) > MaxEmail || strings.ContainsFunc(*address, unicode.IsControl) || !utf8.ValidString(*address) {
+		return []errs.Field{{Name: "email", Message: "must be at most 320 bytes without control characters"}}
+	}
+	return nil
 }
 
 func checkFullName(name *string) []errs.Field {

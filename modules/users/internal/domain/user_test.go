@@ -48,7 +48,7 @@ func TestRegister(t *testing.T) {
 	} {
 		want := test.want
 		want.ID, want.Active, want.Version = "u1", true, 1
-		want.CreatedAt, want.UpdatedAt, want.LastLoginAt = birth, birth, &birth
+		want.CreatedAt, want.UpdatedAt = birth, birth
 		if got := domain.Register("u1", test.claims, birth); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
@@ -104,6 +104,8 @@ func TestApply(t *testing.T) {
 		"both bad":             {domain.Profile{SetFullName: true, FullName: new("\x00"), SetAvatarURL: true, AvatarURL: new("")}, false, []string{"full_name", "avatar_url"}, user(new("Sam"), new(picture), 1, birth)},
 	} {
 		got := user(new("Sam"), new(picture), 1, birth)
+		test.want.OwnFullName = test.changed && test.profile.SetFullName
+		test.want.OwnAvatarURL = test.changed && test.profile.SetAvatarURL
 		changed, err := got.Apply(test.profile, later)
 		if fields := errstest.Broken(err); changed != test.changed || !reflect.DeepEqual(fields, test.broken) {
 			t.Errorf("%s: changed is %t and broken are %v, want %t and %v", name, changed, fields, test.changed, test.broken)

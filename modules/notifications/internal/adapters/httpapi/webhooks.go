@@ -15,12 +15,7 @@ const (
 	SendGrid = "sendgrid"
 )
 
-// Heard is the answer to a carrier.
-type Heard struct {
-	Received bool `json:"received"`
-}
-
-type heard = httpserver.Commit[httpserver.Object[Heard]]
+type heard = httpserver.Commit[httpserver.Object[httpserver.Heard]]
 
 func registerWebhooks(r *httpserver.Router, notifications *app.App, carriers map[string]app.Feedback) {
 	route := func(carrier string) httpserver.Route {
@@ -63,7 +58,7 @@ func hear(notifications *app.App, from app.Feedback, body []byte, headers map[st
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (*httpserver.Object[Heard], error) {
-		return &httpserver.Object[Heard]{Body: Heard{Received: true}}, notifications.HandleFeedback(ctx, said)
+	return func(ctx context.Context) (*httpserver.Object[httpserver.Heard], error) {
+		return &httpserver.Object[httpserver.Heard]{Body: httpserver.Heard{Received: true}}, notifications.HandleFeedback(ctx, said)
 	}, nil
 }

@@ -26,6 +26,8 @@ func (a Accounts) Resolve(ctx context.Context, who auth.Identity) (auth.Principa
 		EmailVerified: who.EmailVerified,
 		FullName:      who.Name,
 		AvatarURL:     who.AvatarURL,
+		Session:       who.Session,
+		IssuedAt:      who.IssuedAt,
 	})
 	if err != nil {
 		return auth.Principal{}, err

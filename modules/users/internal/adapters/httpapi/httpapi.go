@@ -13,16 +13,18 @@ import (
 	"github.com/omnistack/omnistack/platform/patch"
 )
 
-// API is the operations on users and on their API keys.
+// API is the operations on users, on their identities and on their API keys.
 type API struct {
 	app        *app.App
+	tokens     Tokens
+	address    func(identityID string) string // where an identity is
 	keyAddress func(keyID string) string
 }
 
-// Register adds the operations to the router.
-func Register(r *httpserver.Router, app *app.App) {
+// Register adds the operations to the router. Tokens says whose a token is that is shown to add an identity.
+func Register(r *httpserver.Router, app *app.App, tokens Tokens) {
 	const me, list, one = "/app/users/me", "/admin/users", "/admin/users/{id}"
-	api := &API{app: app}
+	api := &API{app: app, tokens: tokens, address: func(identityID string) string { return r.URL(identities + "/" + identityID) }}
 	httpserver.Query(r, httpserver.Route{
 		Method: http.MethodGet, Path: me, Guard: httpserver.User,
 		Summary: "Get yourself",
@@ -37,6 +39,8 @@ func Register(r *httpserver.Router, app *app.App) {
 		Errors: []int{http.StatusConflict, http.StatusPreconditionFailed},
 	}, api.leave)
 	registerKeys(r, api)
+	api.registerIdentities(r)
+	registerWebhooks(r, app)
 
 	httpserver.Query(r, httpserver.Route{
 		Method: http.MethodGet, Path: list, Guard: httpserver.Admin,

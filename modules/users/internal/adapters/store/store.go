@@ -35,6 +35,9 @@ type userRow struct {
 	SubscriptionPlan   *string `gorm:"type:text"`
 	LastLoginAt        *time.Time
 	LoginCount         int64     `gorm:"not null"`
+	LastSession        string    `gorm:"type:text;not null;default:''"`
+	OwnFullName        bool      `gorm:"not null;default:false"`
+	OwnAvatarURL       bool      `gorm:"not null;default:false"`
 	Version            int64     `gorm:"not null"`
 	CreatedAt          time.Time `gorm:"not null;index:users_by_created,priority:1"`
 	UpdatedAt          time.Time `gorm:"not null"`
@@ -45,20 +48,21 @@ type userRow struct {
 func (userRow) TableName() string { return "users" }
 
 // identityRow is the table users_identities: who a subject of an issuer is. The user is null only inside the
-// transaction that makes it.
+// transaction that makes it. ProviderUpdatedAt is as of when its provider told of the person; null before it did.
 type identityRow struct {
-	Issuer    database.Key  `gorm:"primaryKey"`
-	Subject   database.Key  `gorm:"primaryKey"`
-	UserID    *database.Key `gorm:"index:users_identities_by_user"`
-	User      *userRow      `gorm:"foreignKey:UserID;constraint:OnDelete:CASCADE"`
-	CreatedAt time.Time     `gorm:"not null"`
+	Issuer            database.Key  `gorm:"primaryKey"`
+	Subject           database.Key  `gorm:"primaryKey"`
+	UserID            *database.Key `gorm:"index:users_identities_by_user"`
+	User              *userRow      `gorm:"foreignKey:UserID;constraint:OnDelete:CASCADE"`
+	ProviderUpdatedAt *time.Time
+	CreatedAt         time.Time `gorm:"not null"`
 }
 
 // TableName returns the name of the table.
 func (identityRow) TableName() string { return "users_identities" }
 
 // Models returns the rows of this store, for the schema tooling.
-func Models() []any { return []any{&userRow{}, &identityRow{}, &keyRow{}} }
+func Models() []any { return []any{&userRow{}, &identityRow{}, &keyRow{}, &webhookRow{}} }
 
 // Store is an app.Store in the database.
 type Store struct{ db *database.DB }
@@ -70,7 +74,7 @@ func New(db *database.DB) *Store { return &Store{db: db} }
 
 // fields are what a user is read from, in the order in which scan takes them.
 const fields = `SELECT users.id, email, email_verified, full_name, avatar_url, role, is_active, subscription_status,
-	subscription_plan, last_login_at, version, users.created_at, updated_at, deleted_at FROM users`
+	subscription_plan, last_login_at, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at FROM users`
 
 // FindByIdentity returns the user behind an identity, a tombstone too.
 func (s *Store) FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error) {
@@ -152,10 +156,12 @@ func (s *Store) Administrators(ctx context.Context) ([]domain.User, error) {
 		string(domain.RoleAdmin), string(domain.RoleSuperadmin)), scan)
 }
 
-// Tally counts who came between two times, deleted ones too, and who was there at the second.
+// Tally counts who came between two times, deleted ones too, and who was there at the second. Whoever was deleted when he came
+// is the tombstone of somebody who never did.
 func (s *Store) Tally(ctx context.Context, from, to time.Time) (app.Tally, error) {
 	return database.One(s.db.Read(ctx).Raw(`SELECT
-		(SELECT count(*) FROM users WHERE created_at >= ? AND created_at < ?),
+		(SELECT count(*) FROM users WHERE created_at >= ? AND created_at < ?
+			AND (deleted_at IS NULL OR deleted_at > created_at)),
 		(SELECT count(*) FROM users WHERE created_at < ? AND (deleted_at IS NULL OR deleted_at >= ?))`, from, to, to, to),
 		func(row database.Row) (app.Tally, error) {
 			var tally app.Tally
@@ -202,13 +208,17 @@ func (s *Store) Save(ctx context.Context, user domain.User) error {
 	done := s.db.Tx(ctx).Model(&userRow{}).
 		Where("id = ? AND version = ?", user.ID, user.Version-1).
 		UpdateColumns(map[string]any{
-			"full_name":  user.FullName,
-			"avatar_url": user.AvatarURL,
-			"search":     search(user),
-			"role":       string(user.Role),
-			"is_active":  user.Active,
-			"version":    user.Version,
-			"updated_at": user.UpdatedAt,
+			"email":          user.Email,
+			"email_verified": user.EmailVerified,
+			"full_name":      user.FullName,
+			"own_full_name":  user.OwnFullName,
+			"avatar_url":     user.AvatarURL,
+			"own_avatar_url": user.OwnAvatarURL,
+			"search":         search(user),
+			"role":           string(user.Role),
+			"is_active":      user.Active,
+			"version":        user.Version,
+			"updated_at":     user.UpdatedAt,
 		})
 	if done.Error != nil {
 		return database.Classify(done.Error)
@@ -235,6 +245,9 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 		"subscription_plan":   nil,
 		"last_login_at":       nil,
 		"login_count":         0,
+		"last_session":        "",
+		"own_full_name":       false,
+		"own_avatar_url":      false,
 		"version":             gorm.Expr("version + 1"),
 		"updated_at":          at,
 		"deleted_at":          at,
@@ -257,7 +270,7 @@ func search(user domain.User) *database.Key {
 }
 
 func toRow(user domain.User) userRow {
-	return userRow{
+	row := userRow{
 		ID:                 database.Key(user.ID),
 		Email:              user.Email,
 		EmailVerified:      user.EmailVerified,
@@ -269,11 +282,20 @@ func toRow(user domain.User) userRow {
 		SubscriptionStatus: user.SubscriptionStatus,
 		SubscriptionPlan:   user.SubscriptionPlan,
 		LastLoginAt:        user.LastLoginAt,
-		LoginCount:         1,
+		LastSession:        user.LastSession,
+		OwnFullName:        user.OwnFullName,
+		OwnAvatarURL:       user.OwnAvatarURL,
 		Version:            user.Version,
 		CreatedAt:          user.CreatedAt,
 		UpdatedAt:          user.UpdatedAt,
 	}
+	if user.LastLoginAt != nil {
+		row.LoginCount = 1
+	}
+	if user.Deleted {
+		row.Search, row.DeletedAt = nil, gorm.DeletedAt{Time: user.UpdatedAt, Valid: true}
+	}
+	return row
 }
 
 // scan believes the row: a rule that came later must not make an old row unreadable.
@@ -281,7 +303,8 @@ func scan(found database.Row) (domain.User, error) {
 	var user domain.User
 	var deletedAt *time.Time
 	err := found.Scan(&user.ID, &user.Email, &user.EmailVerified, &user.FullName, &user.AvatarURL, &user.Role,
-		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.Version,
+		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.LastSession,
+		&user.OwnFullName, &user.OwnAvatarURL, &user.Version,
 		&user.CreatedAt, &user.UpdatedAt, &deletedAt)
 	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()
 	if user.LastLoginAt != nil {

@@ -40,10 +40,25 @@ var (
 func eachStore(t *testing.T, test func(t *testing.T, s suite)) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
 		people, happened := store.New(db), eventstest.New(db, nil)
-		cursors := page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
-		test(t, suite{db, people, app.New(people, db, happened, auth.NewPrincipalCache(clock.System{}), cursors, clock.NewManual(birth), nil), happened})
+		test(t, suite{db, people, newApp(db, people, happened, nil), happened})
 	})
 }
+
+// newApp returns the use cases over the store at birth, with a provider called "provider".
+func newApp(db *database.DB, people *store.Store, happened *eventstest.Recorder, provider app.Provider) *app.App {
+	keys := keyring.New(strings.Repeat("k", 32), "")
+	return app.New(app.Ports{
+		Store: people, Webhooks: people, Tx: db, Events: happened, Principals: auth.NewPrincipalCache(clock.System{}), Queue: noQueue{},
+		Sealer: keys.Sealer("test"), Cursors: page.NewCursors(keys), Clock: clock.NewManual(birth),
+		Providers: map[string]app.Provider{"provider": provider},
+	}, nil)
+}
+
+// noQueue is an app.Queue whose jobs the test does itself.
+type noQueue struct{}
+
+func (noQueue) ProcessWebhook(context.Context, string) error { return nil }
+func (noQueue) FetchProfile(context.Context, string) error   { return nil }
 
 // suite is a store under test, with the use cases over it.
 type suite struct {
@@ -112,6 +127,9 @@ func randomUser(r *rand.Rand) domain.User {
 		Active:             r.IntN(2) == 0,
 		SubscriptionStatus: storetest.Optional(r, 20),
 		SubscriptionPlan:   storetest.Optional(r, 20),
+		LastSession:        storetest.Text(r, 255),
+		OwnFullName:        r.IntN(2) == 0,
+		OwnAvatarURL:       r.IntN(2) == 0,
 		Version:            1 + r.Int64N(1<<40),
 		CreatedAt:          storetest.Time(r),
 		UpdatedAt:          storetest.Time(r),
@@ -136,6 +154,8 @@ func TestUsersComeBackAsTheyWere(t *testing.T) {
 				t.Fatalf("inserted      %+v\nby identity   %+v, %v", user, found, err)
 			}
 
+			user.Email, user.EmailVerified = storetest.Optional(r, 320), r.IntN(2) == 0
+			user.OwnFullName, user.OwnAvatarURL = r.IntN(2) == 0, r.IntN(2) == 0
 			user.FullName, user.AvatarURL = storetest.Optional(r, domain.MaxFullName), storetest.Optional(r, domain.MaxAvatarURL)
 			user.Role, user.Active = []domain.Role{domain.RoleUser, domain.RoleAdmin, domain.RoleSuperadmin}[r.IntN(3)], r.IntN(2) == 0
 			user.Version, user.UpdatedAt = user.Version+1, storetest.Time(r)
@@ -330,15 +350,15 @@ func TestATombstoneStays(t *testing.T) {
 		identity := domain.Identity{Issuer: "issuer", Subject: "sam"}
 		person := domain.Claims{
 			Identity: identity, Email: canary + "@example.com", EmailVerified: true, FullName: canary + " name",
-			AvatarURL: "https://example.com/" + canary,
+			AvatarURL: "https://example.com/" + canary, Session: canary,
 		}
 		user, err := s.app.SignIn(t.Context(), person)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.exec(t, `UPDATE users SET stripe_customer_id = ?, subscription_status = ?, subscription_plan = ?, login_count = 4711 WHERE id = ?`,
-			canary, canary, canary, user.ID)
-		if before := row(t, s.db, user.ID); len(before) < 17 || strings.Count(fmt.Sprint(before), canary) < 7 {
+		s.exec(t, `UPDATE users SET stripe_customer_id = ?, subscription_status = ?, subscription_plan = ?, login_count = 4711,
+			own_full_name = ?, own_avatar_url = ? WHERE id = ?`, canary, canary, canary, true, true, user.ID)
+		if before := row(t, s.db, user.ID); len(before) < 17 || strings.Count(fmt.Sprint(before), canary) < 8 {
 			t.Fatalf("this isn't a whole row: %v", before)
 		}
 		s.signIn(t, "issuer", "somebody else")
@@ -350,8 +370,12 @@ func TestATombstoneStays(t *testing.T) {
 		for column, value := range tombstone {
 			switch column {
 			case "id", "role", "version", "created_at", "updated_at", "deleted_at": // nothing of these tells about a person
-			case "email_verified", "is_active":
+			case "email_verified", "is_active", "own_full_name", "own_avatar_url":
 				if fmt.Sprint(value) != "false" && fmt.Sprint(value) != "0" {
+					t.Errorf("%s is still %v", column, value)
+				}
+			case "last_session":
+				if value != "" {
 					t.Errorf("%s is still %v", column, value)
 				}
 			case "login_count":
