@@ -353,6 +353,8 @@ func TestSingleSettings(t *testing.T) {
 		{"DB_POOL_RECYCLE", "5m", ""},
 		{"AUTH_PROVIDER", "auth0", "must be supabase, clerk, custom or dev"},
 		{"SUPABASE_JWT_SECRET", "short", "must be at least 32 bytes long"},
+		{"CLERK_WEBHOOK_SECRET", "whsec_c2hvcnQ=", `must be "whsec_" and at least 24 bytes in base64`},
+		{"SUPABASE_WEBHOOK_SECRET", "a secret that is long, but isn't one of theirs", `must be "whsec_" and at least 24 bytes in base64`},
 		{"OAUTH_ISSUER", "issuer", "must be an absolute URL"},
 		{"RATE_LIMIT_DEFAULT", "60/min", "per second, minute, hour or day"},
 		{"UPLOAD_ALLOWED_TYPES", "image/*", "must hold media types"},

@@ -43,6 +43,28 @@ func TestPost(t *testing.T) {
 	}
 }
 
+func TestGet(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Method != http.MethodGet || len(body) > 0 || r.Header.Get("Authorization") != "Bearer key" ||
+			r.Header.Get("Content-Type") != "" || r.Header.Get("Accept") != "application/json" {
+			t.Errorf("%s %q %v", r.Method, body, r.Header)
+		}
+		w.WriteHeader(404)
+		_, _ = io.WriteString(w, "none")
+	})
+	client := upstream.New("it", 10*time.Second)
+	answer, err := client.Get(t.Context(), url, http.Header{"Authorization": {"Bearer key"}})
+	if err != nil || answer.Status != 404 || string(answer.Body) != "none" || answer.OK() {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client.Get(ctx, url, nil); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
 	for _, status := range []int{301, 302, 303, 307, 308} {

@@ -1,8 +1,8 @@
 package domain
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -23,10 +23,12 @@ func (i Identity) Valid() bool {
 	return i.Issuer != "" && i.Subject != "" && len(i.Subject) <= 255 && !strings.ContainsFunc(i.Subject, unprintable)
 }
 
-// ID returns the name of the identity in addresses, 32 hexadecimal digits: a subject may hold anything.
+// ID returns the name of the identity in addresses, 32 hexadecimal digits: a subject may hold anything. It tells apart the few
+// identities of one user, and is looked for among those only.
 func (i Identity) ID() string {
-	sum := sha256.Sum256([]byte(i.Issuer + "\x00" + i.Subject))
-	return hex.EncodeToString(sum[:16])
+	sum := fnv.New128a()
+	_, _ = sum.Write([]byte(i.Issuer + "\x00" + i.Subject)) // a hash takes everything
+	return fmt.Sprintf("%x", sum.Sum(nil))
 }
 
 // LinkedIdentity is an identity of a user, and since when it is one.
