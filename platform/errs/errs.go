@@ -84,6 +84,10 @@ type Error struct {
 	cause   error          // for the log only
 }
 
+// ErrUnanswered is the cause of an error after which nobody knows whether what was asked for was done: the whole of it was
+// on its way, and no answer came.
+var ErrUnanswered = errors.New("nobody knows whether it was done")
+
 // New returns an error of the kind. The message is shown to the client: no values, names or texts from inside.
 func New(kind Kind, message string) *Error { return &Error{Kind: kind, Message: message} }
 

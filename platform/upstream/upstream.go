@@ -12,6 +12,8 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/omnistack/omnistack/platform/errs"
@@ -54,7 +56,8 @@ func (c *Client) Get(ctx context.Context, url string, header http.Header) (*Answ
 }
 
 // Post sends a body of JSON and returns the answer, whatever its status. No answer is errs.Timeout when it took too long,
-// else errs.Unavailable, also when ctx was cancelled: what was asked for may have been done or not.
+// else errs.Unavailable, also when ctx was cancelled. When the request was on its way by then, errs.ErrUnanswered is among
+// the causes: what was asked for may have been done or not.
 func (c *Client) Post(ctx context.Context, url string, header http.Header, body []byte) (*Answer, error) {
 	return c.call(ctx, http.MethodPost, url, header, body)
 }
@@ -62,6 +65,8 @@ func (c *Client) Post(ctx context.Context, url string, header http.Header, body 
 func (c *Client) call(ctx context.Context, method, url string, header http.Header, body []byte) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	var left atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }})
 	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return nil, errs.New(errs.Internal, "The request can't be made").Because(err)
@@ -74,7 +79,7 @@ func (c *Client) call(ctx context.Context, method, url string, header http.Heade
 	request.Header.Set("User-Agent", "OmniStack") // Resend refuses requests without one
 	answer, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.unanswered(err)
+		return nil, c.unanswered(err, left.Load())
 	}
 	defer answer.Body.Close()
 	// The status has said what happened. What can't be read any more doesn't change it.
@@ -82,22 +87,28 @@ func (c *Client) call(ctx context.Context, method, url string, header http.Heade
 	return &Answer{Status: answer.StatusCode, Header: answer.Header, Body: text}, nil
 }
 
-// unanswered returns the error for a call that got no answer.
-func (c *Client) unanswered(err error) error {
-	if timer, ok := errors.AsType[net.Error](err); ok && timer.Timeout() {
-		return c.error(errs.Timeout, "The service took too long").Because(err)
-	}
+// unanswered returns the error for a call that got no answer, although its request had left or not.
+func (c *Client) unanswered(err error, left bool) error {
+	timer, ok := errors.AsType[net.Error](err)
+	late := ok && timer.Timeout()
 	_, isNet := errors.AsType[*net.OpError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	if !isNet && !isCertificate && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+	if !late && !isNet && !isCertificate && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
 		err = errors.New("the answer isn't HTTP") // net/http repeats it
+	}
+	if left {
+		err = fmt.Errorf("%w: %w", errs.ErrUnanswered, err)
+	}
+	if late {
+		return c.error(errs.Timeout, "The service took too long").Because(err)
 	}
 	return c.error(errs.Unavailable, "The service can't be reached").Because(err)
 }
 
 // Failed returns the error that an answer stands for which isn't OK. The reason is the service's own name for it, of which
 // only a short one without anything but letters, digits, points, dashes and underscores is repeated; the rest of what it
-// said may hold anything. Whoever isn't let in is errs.External, which is tried again: a wrong key loses nothing.
+// said may hold anything. Whoever isn't let in is errs.External, which is tried again: a wrong key loses nothing. A gateway
+// that got no answer has none for us: errs.ErrUnanswered is among the causes then.
 func (c *Client) Failed(answer *Answer, reason string) *errs.Error {
 	cause := fmt.Errorf("%s answered %d", c.service, answer.Status)
 	if name(reason) {
@@ -113,8 +124,11 @@ func (c *Client) Failed(answer *Answer, reason string) *errs.Error {
 		kind, message = errs.RateLimited, "The service takes no more calls for now"
 	case http.StatusServiceUnavailable:
 		kind, message = errs.Unavailable, "The service is down"
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
+	case http.StatusRequestTimeout:
 		kind, message = errs.Timeout, "The service took too long"
+	case http.StatusGatewayTimeout:
+		kind, message = errs.Timeout, "The service took too long"
+		cause = fmt.Errorf("%w: %w", errs.ErrUnanswered, cause)
 	}
 	return c.error(kind, message).Because(cause)
 }

@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -121,29 +122,41 @@ func TestNoAnswer(t *testing.T) {
 		<-reached
 		leave()
 	}()
-	late, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 
 	for name, test := range map[string]struct {
-		ctx     context.Context
+		ctx     context.Context // nil for one that soon ends
 		url     string
 		timeout time.Duration
 		want    errs.Kind
+		done    bool // or not: nobody knows
 	}{
-		"nobody there":          {t.Context(), nobody, 10 * time.Second, errs.Unavailable},
-		"our timeout":           {t.Context(), silent, 50 * time.Millisecond, errs.Timeout},
-		"the caller's deadline": {late, silent, 10 * time.Second, errs.Timeout},
-		"cancelled before":      {gone, silent, 10 * time.Second, errs.Unavailable},
-		"cancelled meanwhile":   {leaving, waiting, 10 * time.Second, errs.Unavailable},
-		"an answer in no HTTP":  {t.Context(), garbage(t), 10 * time.Second, errs.Unavailable},
-		"an endless header":     {t.Context(), serve(t, endlessHeader), 10 * time.Second, errs.Unavailable},
+		"nobody there":          {t.Context(), nobody, 10 * time.Second, errs.Unavailable, false},
+		"our timeout":           {t.Context(), silent, 500 * time.Millisecond, errs.Timeout, true},
+		"the caller's deadline": {nil, silent, 10 * time.Second, errs.Timeout, true},
+		"cancelled before":      {gone, silent, 10 * time.Second, errs.Unavailable, false},
+		"cancelled meanwhile":   {leaving, waiting, 10 * time.Second, errs.Unavailable, true},
+		"no TLS":                {t.Context(), "https" + strings.TrimPrefix(waiting, "http"), 10 * time.Second, errs.Unavailable, false},
+		"an endless header":     {t.Context(), serve(t, endlessHeader), 10 * time.Second, errs.Unavailable, true},
 	} {
+		if test.ctx == nil {
+			late, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			test.ctx = late
+		}
 		_, err := upstream.New("it", test.timeout).Post(test.ctx, test.url, http.Header{"Authorization": {"canary"}}, []byte("canary"))
 		if !errs.Is(err, test.want) || strings.Contains(err.Error(), "canary") || errs.From(err).Details["service"] != "it" {
 			t.Errorf("%s: %v, want %s", name, err, test.want.Code())
 		}
+		if errors.Is(err, errs.ErrUnanswered) != test.done {
+			t.Errorf("%s: it may have been done: %t, %v", name, !test.done, err)
+		}
+	}
+	// Whether the request had left by then is chance.
+	_, err = upstream.New("it", 10*time.Second).Post(t.Context(), garbage(t), nil, []byte("canary"))
+	if !errs.Is(err, errs.Unavailable) || strings.Contains(err.Error(), "canary") {
+		t.Errorf("an answer in no HTTP: %v", err)
 	}
 }
 
@@ -180,6 +193,9 @@ func TestFailedTellsWhetherToTryAgain(t *testing.T) {
 		err := client.Failed(&upstream.Answer{Status: status}, "a_name")
 		if err.Kind != want || !strings.HasSuffix(err.Error(), "a_name") || strings.Contains(err.Message, "a_name") {
 			t.Errorf("%d: %v", status, err)
+		}
+		if errors.Is(err, errs.ErrUnanswered) != (status == 504) {
+			t.Errorf("%d: it may have been done, or not: %v", status, err)
 		}
 	}
 	for _, reason := range []string{"", "a sentence", "canary@example.org", strings.Repeat("x", 65), "line\nbreak", "ü"} {
