@@ -8,15 +8,24 @@
 //     needs, or the product doesn't start.
 //   - A mail is a row and a job, written in the transaction of what it is about. It is sent when that commits, and tried
 //     for more than a day while its carrier is down.
-//   - There is one mail for a key, whatever is repeated. Every attempt to send it bears the same key, by which a carrier
-//     leaves out the second.
-//   - A user's name and address are asked for when a mail is sent, and kept nowhere. What goes to an address that no user
-//     has waits sealed, and is gone when the mail was sent, failed or expired.
-//   - What isn't optional can't be switched off; what is, can be by one click and without signing in.
-//   - An address that bounced for good, or complained, gets nothing any more. It is kept as a hash.
-//   - A user who is deleted leaves nothing here.
+//   - There is one mail for a key, whatever is repeated, and every attempt to send it bears the same key. By Resend, which
+//     knows keys for a day, it arrives once. SendGrid and mail servers know none: when nobody knows whether an attempt sent
+//     the mail it is tried once more, so that it arrives twice at most, with one Message-ID. What could be doubled beyond
+//     that is closed as failed instead.
+//   - What failed is kept until the mail is purged, or expires, and can be tried again by hand: by a carrier that knows keys
+//     as long as it knows this one.
+//   - A user's name and address are asked for when a mail is sent, and kept nowhere; so are what the user wants by then, and
+//     who is an administrator. What goes to an address that no user has waits sealed, and is gone when the mail was sent or
+//     has expired; what failed stays sealed. The contact form's messages are sealed too.
+//   - What isn't optional can't be switched off; what is, can be by one click and without signing in. Of an optional kind
+//     a user gets no more than ten mails in 24 hours.
+//   - An address that bounced for good, or complained, gets nothing any more, but for the product's own, where the contact
+//     form goes. It is kept as a hash without a secret, which keeps it from being read, not from being tried: whoever has
+//     the table and a list of addresses finds out which are on both.
+//   - Of a user who is deleted go the notifications, the preferences and the mails to that user. What names no user stays for
+//     its time: hashes of addresses that bounced, messages by the contact form, mails that were written to an address.
 //
-// In production it refuses the console, where mail would be shown and never sent, and a mail server's password on an
-// unprotected connection. It refuses to write to a user whom the directory doesn't know, to send a link that has expired,
+// Unless it runs on a desk it refuses the console, where mail would be shown and never sent, and in production a mail
+// server's password on an unprotected connection. It refuses to write to a user whom the directory doesn't know, to send a link that has expired,
 // and to take a lost address off the list by itself.
 package notifications

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/platform/webhook/webhooktest"
 	"github.com/omnistack/omnistack/test/apptest"
@@ -177,8 +178,29 @@ func TestPreferencesDecideWhatComes(t *testing.T) {
 	})
 }
 
+// Whoever signs in with somebody else's address can't fill that mailbox.
+func TestAnAccountDoesNotFloodItsAddress(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		alice := newcomer(t, app, "alice")
+		for i := range 13 {
+			mine := alice.Do(t, "POST", projects, testkit.Body(fmt.Sprintf(`{"name": "Call me %d"}`, i))).Want(201).Header.Get("Location")
+			alice.Do(t, "DELETE", mine).Want(204)
+		}
+		apptest.Await(t, "the notices", func() bool { return alice.Do(t, "GET", notified).JSON("total").(float64) == 14 })
+		apptest.Await(t, "the mails", func() bool {
+			return testkit.Rows(t, app.DB, "notifications_mails", "kind = 'projects.deleted' AND state = 'sent'") == 10
+		})
+		if rows := testkit.Rows(t, app.DB, "notifications_mails", "kind = 'projects.deleted'"); rows != 10 {
+			t.Errorf("%d mails were written", rows)
+		}
+	})
+}
+
 func TestTheContactForm(t *testing.T) {
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		if i := slices.IndexFunc(app.Routes, func(r httpserver.Route) bool { return r.Full == contact }); app.Routes[i].Rate != httpserver.RateAuth {
+			t.Errorf("a stranger may write as often as %s says", app.Routes[i].Rate)
+		}
 		const form = `"name": "Eve", "email": "eve@example.org", "subject": "Hi", "message": "Hello\nthere"`
 		answer := app.Do(t, "POST", contact, testkit.Body(`{`+form+`}`)).Want(202).WantJSON("status", "received")
 		apptest.Await(t, "the mail", func() bool {
@@ -209,8 +231,12 @@ func TestTheContactForm(t *testing.T) {
 				t.Errorf("%s: details.errors doesn't name %s\n%s", body, field, answer.Body)
 			}
 		}
-		if rows := testkit.Rows(t, app.DB, "notifications_contacts", ""); rows != 1 {
-			t.Errorf("%d messages are kept, want the one", rows)
+		kept := app.Rows(t, "notifications_contacts", "id")
+		if len(kept) != 1 {
+			t.Fatalf("%d messages are kept, want the one", len(kept))
+		}
+		if sealed := string(kept[0]["sealed"].([]byte)); sealed == "" || strings.Contains(sealed, "Eve") || strings.Contains(sealed, "Hello") {
+			t.Errorf("the message lies open: %q", sealed)
 		}
 	}, "CONTACT_TO_ADDRESS=team@example.com")
 }

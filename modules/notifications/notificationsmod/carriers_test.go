@@ -3,6 +3,7 @@ package notificationsmod_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -95,7 +96,8 @@ func at(t *testing.T, end ending) string {
 		return "http://" + vacant(t)
 	}
 	status := map[ending]int{refuses: 400, putsOff: 500, locked: 401}[end]
-	return new(api).serve(t, status, `{"message":"canary@example.org","errors":[{"message":"canary"}]}`)
+	return new(api).serve(t, status, `{"message":"Invalid `+"`to`"+` field: canary@example.org",`+
+		`"errors":[{"message":"canary","field":"personalizations.0.to.0.email"}]}`)
 }
 
 // vacant returns an address where nobody listens.
@@ -111,7 +113,7 @@ func vacant(t *testing.T) string {
 // short is the timeout of a carrier whose other end says nothing.
 func short(end ending) time.Duration {
 	if end == silent {
-		return 50 * time.Millisecond
+		return 500 * time.Millisecond // enough for what is to have been said by then
 	}
 	return 0
 }
@@ -406,6 +408,10 @@ func TestCarriersFailAlike(t *testing.T) {
 				_, err := carrier.failing(t, end).Send(t.Context(), letter("key"))
 				if !errs.Is(err, kind) || errs.From(err).Details["service"] != name {
 					t.Fatalf("the error is %v, want %s", err, kind.Code())
+				}
+				// Whoever speaks HTTP has said all by then; a mail server greets first.
+				if unknown := end == silent && name != "smtp"; errors.Is(err, errs.ErrUnanswered) != unknown {
+					t.Errorf("somebody knows whether it was sent, or doesn't, against all sense: %v", err)
 				}
 				if kind.Retryable() == (end == refuses) {
 					t.Error("it's tried again, or isn't, against all sense")

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +219,8 @@ type carried struct {
 	taken chan string   // gets the key of each mail that was taken
 }
 
+func (*carried) Remembers() time.Duration { return 0 }
+
 func (c *carried) Send(ctx context.Context, mail domain.Mail) (string, error) {
 	c.mu.Lock()
 	c.calls = append(c.calls, mail)
@@ -291,6 +295,128 @@ func TestConcurrentAttemptsSendOnce(t *testing.T) {
 		}
 		if rows := testkit.Rows(t, db, "notifications_mails", "state = 'sent' AND claimed_until IS NULL AND receipt = 'r'"); rows != 1 {
 			t.Error("it isn't noted as sent")
+		}
+	})
+}
+
+// SQLite's writer may be busy when a mail has been sent. It is noted all the same, or it would be sent again.
+func TestASentMailIsNotedWhenTheWriterIsBusy(t *testing.T) {
+	t.Parallel()
+	db := testkit.SQLite(t)
+	with, client, _ := deps(t, db)
+	carrier := &busy{db: db}
+	notifications := newApp(t, with, carrier)
+	if err := client.Register(jobsadapter.Kinds(notifications)); err != nil {
+		t.Fatal(err)
+	}
+	if err := notifications.Notify(t.Context(), app.Notice{User: "alice", Kind: domain.KindWelcome, Topic: "welcome", Event: "e"}); err != nil {
+		t.Fatal(err)
+	}
+	letterID, err := database.One(db.Read(t.Context()).Raw("SELECT id FROM notifications_mails"), database.Scalar[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = notifications.SendMail(t.Context(), letterID)
+	carrier.others.Wait()
+	if rows := testkit.Rows(t, db, "notifications_mails", "state = 'sent'"); err != nil || rows != 1 {
+		t.Errorf("it was sent, and isn't noted: %v", err)
+	}
+}
+
+// busy is a carrier during whose answer somebody else begins to write for three seconds.
+type busy struct {
+	carried
+	db     *database.DB
+	others sync.WaitGroup
+}
+
+func (b *busy) Send(context.Context, domain.Mail) (string, error) {
+	writing := make(chan struct{})
+	b.others.Go(func() {
+		_ = b.db.WithinTx(context.Background(), func(context.Context) error {
+			close(writing)
+			<-time.After(3 * time.Second)
+			return nil
+		})
+	})
+	<-writing
+	return "r", nil
+}
+
+// Carriers post the same addresses at once, each time in another order. Nobody waits for whom he keeps waiting.
+func TestConcurrentFeedbackOnTheSameAddresses(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		with, _, _ := deps(t, db)
+		notifications := newApp(t, with, &carried{})
+		var heard []domain.Feedback
+		for i := range 300 {
+			heard = append(heard, domain.Feedback{Address: fmt.Sprintf("%d@example.com", i), Reason: domain.Complained})
+		}
+		storetest.Concurrent(t, 2, func(worker int) error {
+			mine := slices.Clone(heard)
+			rand.New(rand.NewPCG(uint64(worker), 1)).Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+			return notifications.HandleFeedback(t.Context(), mine)
+		})
+		if rows := testkit.Rows(t, db, "notifications_suppressions", ""); rows != 300 {
+			t.Errorf("%d addresses are suppressed", rows)
+		}
+	})
+}
+
+// Sixteen things that happen at once to one account write no more mails than one after the other.
+func TestConcurrentNoticesDoNotFlood(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		with, client, _ := deps(t, db)
+		notifications := newApp(t, with, &carried{})
+		if err := client.Register(jobsadapter.Kinds(notifications)); err != nil {
+			t.Fatal(err)
+		}
+		storetest.Concurrent(t, 2, func(int) error {
+			return notifications.Notify(t.Context(), app.Notice{User: "alice", Kind: domain.KindWelcome, Topic: "welcome", Event: id.New()})
+		})
+		if got := counts(t, db); got != [3]int{32, domain.MaxPerDay, domain.MaxPerDay} {
+			t.Errorf("notifications, mails and jobs are %v", got)
+		}
+	})
+}
+
+// Mails have a queue of their own, and a job that lasts as long as a mail server may take. A letter whose job is dead is
+// closed, so that it doesn't look as if it waited.
+func TestTheJobOfAMail(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		with, client, _ := deps(t, db)
+		notifications := newApp(t, with, &carried{fail: 1 << 30})
+		kinds := jobsadapter.Kinds(notifications)
+		for i, kind := range kinds {
+			if mail := kind.Kind == "notifications.send_mail"; mail != (kind.Queue == "mail") || mail && kind.Timeout != 300*time.Second {
+				t.Errorf("%s has the queue %q and %s", kind.Kind, kind.Queue, kind.Timeout)
+			}
+			kinds[i].Attempts = 2
+		}
+		if err := client.Register(kinds); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := client.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := notifications.Notify(t.Context(), app.Notice{User: "alice", Kind: domain.KindWelcome, Topic: "welcome", Event: "e"}); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.After(30 * time.Second)
+		for tick := time.Tick(10 * time.Millisecond); testkit.Rows(t, db, "river_job", "state = 'discarded'") < 1; {
+			select {
+			case <-tick:
+			case <-deadline:
+				t.Fatal("the job doesn't die")
+			}
+		}
+		if rows := testkit.Rows(t, db, "notifications_mails", "state = 'failed' AND reason = 'abandoned'"); rows != 1 {
+			t.Error("its letter still waits")
 		}
 	})
 }

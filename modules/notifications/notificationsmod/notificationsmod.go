@@ -119,7 +119,7 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "notifications_preferences", Summary: "what a user doesn't want to get", Owner: "user_id"},
 			{Name: "notifications_mails", Summary: "one row a mail, for 30 days; what goes to no user is sealed", Owner: "user_id"},
 			{Name: "notifications_suppressions", Summary: "hashes of addresses that get nothing any more"},
-			{Name: "notifications_contacts", Summary: "what was written into the contact form, for 90 days"},
+			{Name: "notifications_contacts", Summary: "what was written into the contact form, sealed, for 90 days"},
 		},
 		Settings: m.deps.Settings.Group(),
 		Eraser:   m.app,

@@ -21,10 +21,7 @@ CREATE INDEX "notifications_unread" ON "notifications" ("user_id", "created_at",
 -- Create "notifications_contacts" table
 CREATE TABLE "notifications_contacts" (
   "id" text NOT NULL COLLATE "C",
-  "name" text NOT NULL,
-  "email" text NOT NULL,
-  "subject" text NOT NULL,
-  "message" text NOT NULL,
+  "sealed" bytea NOT NULL,
   "created_at" timestamptz NOT NULL,
   PRIMARY KEY ("id")
 );
@@ -46,16 +43,20 @@ CREATE TABLE "notifications_mails" (
   "expires_at" timestamptz NULL,
   "claimed_until" timestamptz NULL,
   "ended_at" timestamptz NULL,
+  "unanswered" bigint NOT NULL,
+  "unanswered_since" timestamptz NULL,
   PRIMARY KEY ("id")
 );
 -- Create index "notifications_mails_by_age" to table: "notifications_mails"
 CREATE INDEX "notifications_mails_by_age" ON "notifications_mails" ("created_at");
 -- Create index "notifications_mails_by_expiry" to table: "notifications_mails"
-CREATE INDEX "notifications_mails_by_expiry" ON "notifications_mails" ("expires_at") WHERE ((state = 'queued'::text) AND (expires_at IS NOT NULL));
+CREATE INDEX "notifications_mails_by_expiry" ON "notifications_mails" ("expires_at") WHERE (((state = 'queued'::text) OR (state = 'failed'::text)) AND (expires_at IS NOT NULL));
 -- Create index "notifications_mails_by_key" to table: "notifications_mails"
 CREATE UNIQUE INDEX "notifications_mails_by_key" ON "notifications_mails" ("key");
 -- Create index "notifications_mails_by_user" to table: "notifications_mails"
-CREATE INDEX "notifications_mails_by_user" ON "notifications_mails" ("user_id");
+CREATE INDEX "notifications_mails_by_user" ON "notifications_mails" ("user_id", "kind", "created_at");
+-- Create index "notifications_mails_unsent" to table: "notifications_mails"
+CREATE INDEX "notifications_mails_unsent" ON "notifications_mails" ("created_at") WHERE (state = 'queued'::text);
 -- Create "notifications_preferences" table
 CREATE TABLE "notifications_preferences" (
   "user_id" text NOT NULL COLLATE "C",

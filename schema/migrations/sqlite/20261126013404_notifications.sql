@@ -42,14 +42,18 @@ CREATE TABLE `notifications_mails` (
   `expires_at` datetime NULL,
   `claimed_until` datetime NULL,
   `ended_at` datetime NULL,
+  `unanswered` integer NOT NULL,
+  `unanswered_since` datetime NULL,
   PRIMARY KEY (`id`)
 );
 -- Create index "notifications_mails_by_expiry" to table: "notifications_mails"
-CREATE INDEX `notifications_mails_by_expiry` ON `notifications_mails` (`expires_at`) WHERE state = 'queued' AND expires_at IS NOT NULL;
+CREATE INDEX `notifications_mails_by_expiry` ON `notifications_mails` (`expires_at`) WHERE (state = 'queued' OR state = 'failed') AND expires_at IS NOT NULL;
+-- Create index "notifications_mails_unsent" to table: "notifications_mails"
+CREATE INDEX `notifications_mails_unsent` ON `notifications_mails` (`created_at`) WHERE state = 'queued';
 -- Create index "notifications_mails_by_age" to table: "notifications_mails"
 CREATE INDEX `notifications_mails_by_age` ON `notifications_mails` (`created_at`);
 -- Create index "notifications_mails_by_user" to table: "notifications_mails"
-CREATE INDEX `notifications_mails_by_user` ON `notifications_mails` (`user_id`);
+CREATE INDEX `notifications_mails_by_user` ON `notifications_mails` (`user_id`, `kind`, `created_at`);
 -- Create index "notifications_mails_by_key" to table: "notifications_mails"
 CREATE UNIQUE INDEX `notifications_mails_by_key` ON `notifications_mails` (`key`);
 -- Create "notifications_suppressions" table
@@ -62,10 +66,7 @@ CREATE TABLE `notifications_suppressions` (
 -- Create "notifications_contacts" table
 CREATE TABLE `notifications_contacts` (
   `id` text NOT NULL,
-  `name` text NOT NULL,
-  `email` text NOT NULL,
-  `subject` text NOT NULL,
-  `message` text NOT NULL,
+  `sealed` blob NOT NULL,
   `created_at` datetime NOT NULL,
   PRIMARY KEY (`id`)
 );

@@ -38,7 +38,7 @@ type world struct {
 	letters       map[string]domain.Letter       // by key
 	preferences   map[id.Scope]domain.Preferences
 	suppressed    map[string]string
-	contacts      map[string]domain.ContactMessage
+	contacts      map[string][]byte // sealed
 	queue         []string
 	people        map[string]users.User
 	admins        []users.User
@@ -47,6 +47,7 @@ type world struct {
 	period        [2]time.Time
 	sent          []domain.Mail
 	answer        func(mail domain.Mail) error // the carrier's; nil takes everything
+	remembers     time.Duration                // for how long the carrier knows a key
 	unwritable    bool                         // no text can be made
 	old           map[string]int64             // what waits for each purge
 }
@@ -109,6 +110,16 @@ func (w *world) Preferences(_ context.Context, owner id.Scope) (domain.Preferenc
 	return domain.Preferences{Owner: owner, Version: 1}, nil
 }
 
+func (w *world) CountLetters(_ context.Context, user id.Scope, kind string, since time.Time) (int64, error) {
+	var count int64
+	for _, l := range w.letters {
+		if l.User == user.User && l.Kind == kind && l.CreatedAt.After(since) {
+			count++
+		}
+	}
+	return count, nil
+}
+
 func (w *world) LockPreferences(ctx context.Context, owner id.Scope) (domain.Preferences, error) {
 	return w.Preferences(ctx, owner)
 }
@@ -146,11 +157,17 @@ func (w *world) SaveLetter(ctx context.Context, l domain.Letter) error {
 	return nil
 }
 
-func (w *world) Suppress(_ context.Context, hash, reason string, _ time.Time) error {
-	if _, there := w.suppressed[hash]; !there {
-		w.suppressed[hash] = reason
+func (w *world) Suppress(ctx context.Context, suppressions []domain.Suppression) error {
+	inOrder := func(a, b domain.Suppression) int { return strings.Compare(a.Hash, b.Hash) }
+	if !slices.IsSortedFunc(suppressions, inOrder) {
+		w.t.Error("addresses are suppressed in no order")
 	}
-	return nil
+	for _, one := range suppressions {
+		if _, there := w.suppressed[one.Hash]; !there {
+			w.suppressed[one.Hash] = one.Reason
+		}
+	}
+	return w.Call(ctx, "suppress")
 }
 
 func (w *world) Suppressed(_ context.Context, hashes []string) ([]string, error) {
@@ -163,16 +180,16 @@ func (w *world) Suppressed(_ context.Context, hashes []string) ([]string, error)
 	return found, nil
 }
 
-func (w *world) AddContact(ctx context.Context, m domain.ContactMessage) error {
-	w.contacts[m.ID] = m
+func (w *world) AddContact(ctx context.Context, messageID string, sealed []byte, _ time.Time) error {
+	w.contacts[messageID] = sealed
 	return w.Call(ctx, "add contact")
 }
 
-func (w *world) Contact(_ context.Context, messageID string) (domain.ContactMessage, error) {
+func (w *world) Contact(_ context.Context, messageID string) ([]byte, error) {
 	if found, there := w.contacts[messageID]; there {
 		return found, nil
 	}
-	return domain.ContactMessage{}, errs.Missing("Message", messageID)
+	return nil, errs.Missing("Message", messageID)
 }
 
 func (w *world) Erase(ctx context.Context, user id.Scope) error {
@@ -201,6 +218,13 @@ func (w *world) purge(ctx context.Context, what string, before, want time.Time, 
 
 func (w *world) ExpireLetters(ctx context.Context, at time.Time, limit int) (int64, error) {
 	return w.purge(ctx, "expire", at, now, limit)
+}
+
+func (w *world) AbandonLetters(ctx context.Context, before, at time.Time, limit int) (int64, error) {
+	if at != now {
+		return 0, fmt.Errorf("abandoned at %s", at)
+	}
+	return w.purge(ctx, "abandon", before, now.AddDate(0, 0, -3), limit)
 }
 
 func (w *world) PurgeLetters(ctx context.Context, before time.Time, limit int) (int64, error) {
@@ -284,6 +308,8 @@ func (c carrier) Send(ctx context.Context, mail domain.Mail) (string, error) {
 	return "receipt of " + mail.Key, nil
 }
 
+func (c carrier) Remembers() time.Duration { return c.remembers }
+
 // fixture is the use cases over the world.
 type fixture struct {
 	*app.App
@@ -295,7 +321,7 @@ func newFixture(t *testing.T) fixture {
 	w := &world{
 		t: t, clock: clock.NewManual(now),
 		notifications: map[string]domain.Notification{}, letters: map[string]domain.Letter{}, preferences: map[id.Scope]domain.Preferences{},
-		suppressed: map[string]string{}, contacts: map[string]domain.ContactMessage{}, old: map[string]int64{},
+		suppressed: map[string]string{}, contacts: map[string][]byte{}, old: map[string]int64{},
 		people: map[string]users.User{
 			"alice": {ID: "alice", Email: "alice@example.com", FullName: "Alice", Active: true},
 			"bob":   {ID: "bob", Active: true}, // without an address

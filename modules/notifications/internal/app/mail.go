@@ -139,11 +139,7 @@ func (c *check) err() error {
 }
 
 func (c *check) key(key string) {
-	visible := key != "" && len(key) <= maxKey
-	for i := range len(key) {
-		visible = visible && '!' <= key[i] && key[i] <= '~'
-	}
-	c.that(visible, "key", "must be 1 to 200 visible ASCII characters")
+	c.that(domain.ValidKey(key, maxKey), "key", "must be 1 to 200 visible ASCII characters")
 }
 
 // addresses checks whom a mail goes to and comes from, and returns them.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
 	"github.com/omnistack/omnistack/platform/id"
@@ -18,7 +19,8 @@ type Notice struct {
 }
 
 // Notify tells a user what happened by every channel that the user wants: a line in the web app, and a mail that leaves
-// when the transaction has committed. For one event and kind it does so once.
+// when the transaction has committed. For one event and kind it does so once. Of an optional kind no more mails leave than
+// domain.MaxPerDay.
 func (a *App) Notify(ctx context.Context, notice Notice) error {
 	kind, found := domain.KindOf(notice.Kind)
 	if !found {
@@ -29,7 +31,11 @@ func (a *App) Notify(ctx context.Context, notice Notice) error {
 		notice.Data = domain.Data{}
 	}
 	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		preferences, err := a.Store.Preferences(ctx, owner)
+		read := a.Store.Preferences
+		if kind.Optional { // so that notices at the same time count each other's letters
+			read = a.Store.LockPreferences
+		}
+		preferences, err := read(ctx, owner)
 		if err != nil {
 			return err
 		}
@@ -43,6 +49,12 @@ func (a *App) Notify(ctx context.Context, notice Notice) error {
 		}
 		if !preferences.Wants(kind, domain.ByMail) {
 			return nil
+		}
+		if kind.Optional {
+			written, err := a.Store.CountLetters(ctx, owner, kind.Name, a.Clock.Now().Add(-24*time.Hour))
+			if err != nil || written >= domain.MaxPerDay {
+				return err
+			}
 		}
 		return a.post(ctx, domain.Letter{
 			ID: id.New(), Key: key, Kind: kind.Name, User: notice.User, Template: notice.Topic, Data: notice.Data,

@@ -14,8 +14,12 @@ import (
 type Mailer interface {
 	// Send hands a mail over to whoever delivers it, and returns the id under which they know it, empty if they give none.
 	// An error whose errs.Kind isn't Retryable is permanent: sending the same mail again is of no use. errs.External,
-	// errs.RateLimited, errs.Unavailable and errs.Timeout are transient. Its text holds no address and no content.
+	// errs.RateLimited, errs.Unavailable and errs.Timeout are transient. When nobody knows whether the mail was taken,
+	// errs.ErrUnanswered is among the causes. Its text holds no address and no content.
 	Send(ctx context.Context, mail domain.Mail) (receipt string, err error)
+
+	// Remembers returns for how long a second mail with the Key of one that was taken is left out; 0 for not at all.
+	Remembers() time.Duration
 }
 
 // Renderer makes the texts of mails.
@@ -86,23 +90,30 @@ type Store interface {
 	// SaveLetter writes how far a letter that LockLetter returned has come.
 	SaveLetter(ctx context.Context, letter domain.Letter) error
 
-	// Suppress puts an address, known by its hash, on the list of those that get nothing. Once it is there it stays.
-	Suppress(ctx context.Context, hash, reason string, at time.Time) error
+	// CountLetters returns how many letters of the kind were written to the user since the time.
+	CountLetters(ctx context.Context, user id.Scope, kind string, since time.Time) (int64, error)
+
+	// Suppress puts addresses, known by their hashes, on the list of those that get nothing. Once one is there it stays.
+	Suppress(ctx context.Context, suppressions []domain.Suppression) error
 
 	// Suppressed returns those of the hashes that are on the list.
 	Suppressed(ctx context.Context, hashes []string) ([]string, error)
 
 	// AddContact keeps what somebody wrote into the contact form.
-	AddContact(ctx context.Context, message domain.ContactMessage) error
+	AddContact(ctx context.Context, messageID string, sealed []byte, at time.Time) error
 
 	// Contact returns what somebody wrote, or errs.NotFound.
-	Contact(ctx context.Context, messageID string) (domain.ContactMessage, error)
+	Contact(ctx context.Context, messageID string) (sealed []byte, err error)
 
 	// Erase removes every row of the user.
 	Erase(ctx context.Context, user id.Scope) error
 
-	// ExpireLetters closes at most limit of the queued letters that expired before the time, and returns how many.
+	// ExpireLetters closes at most limit of the letters that expired by the time and weren't sent, and returns how many.
 	ExpireLetters(ctx context.Context, now time.Time, limit int) (int64, error)
+
+	// AbandonLetters closes, as failed, at most limit of the letters that were written before a time and still wait, and
+	// returns how many.
+	AbandonLetters(ctx context.Context, before, now time.Time, limit int) (int64, error)
 
 	// PurgeLetters, PurgeContacts and PurgeNotifications remove at most limit of the rows that were made before the time,
 	// whoever's they are, and return how many.

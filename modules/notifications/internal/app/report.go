@@ -39,7 +39,11 @@ func (a *App) DailyReport(ctx context.Context) error {
 			} else if !preferences.Wants(kind, domain.ByMail) {
 				continue
 			}
-			key := kind.Name + " " + yesterday.Format(time.DateOnly) + " " + hashOf(admin.Email)
+			whom := admin.ID
+			if whom == "" {
+				whom = hashOf(admin.Email)
+			}
+			key := kind.Name + " " + yesterday.Format(time.DateOnly) + " " + whom
 			letter := domain.Letter{ID: id.New(), Key: key, Kind: kind.Name, User: admin.ID}
 			if err := a.postSealed(ctx, letter, envelope, report); err != nil {
 				return err

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
@@ -10,21 +12,28 @@ import (
 	"github.com/omnistack/omnistack/platform/id"
 )
 
-// SendTimeout bounds an attempt to send a mail. Whoever calls SendMail gives it more.
-const SendTimeout = 45 * time.Second
+// SendTimeout bounds an attempt to send a mail: a mail server may take four minutes for its last answer. Whoever calls
+// SendMail gives it half a minute more.
+const SendTimeout = 275 * time.Second
+
+// lastMoment is how long it may take to note what became of a letter, whatever became of the process. SQLite's writer may be
+// busy for a while, and a mail whose sending isn't noted is sent again.
+const lastMoment = 10 * time.Second
 
 // lease is how long a letter belongs to one attempt. It is longer than an attempt can take, and shorter than a job waits to
 // be tried again after its process was killed.
-const lease = SendTimeout + 10*time.Second
+const lease = SendTimeout + lastMoment + 5*time.Second
 
-// lastMoment is how long it may take to give a letter back when the process is stopping.
-const lastMoment = 2 * time.Second
+// memoryMargin is how much shorter than it says a carrier is believed to know a key.
+const memoryMargin = time.Hour
 
 // SendMail sends a letter. One that is done, or gone, needs nothing. A transient error is of a Retryable kind, and the letter
 // waits for the next attempt; any other closes the letter as failed. Don't call it within a transaction.
 //
-// A process that dies between the carrier's answer and the note of it sends the mail again. It has the same Key then, by
-// which carriers leave out the second.
+// Nobody may know whether an attempt sent the mail: its answer didn't come (errs.ErrUnanswered), or its process died. The
+// second such attempt closes the letter as failed. A carrier that knows keys leaves out what is sent again with the same
+// Key; when it may have forgotten the Key the letter is closed too, and refused by hand. So a mail arrives once by such a
+// carrier, and by another one twice at most, unless somebody sends it again by hand.
 func (a *App) SendMail(ctx context.Context, letterID string) error {
 	letter, err := a.claim(ctx, letterID)
 	if err != nil || letter == nil {
@@ -41,8 +50,10 @@ func (a *App) SendMail(ctx context.Context, letterID string) error {
 	switch {
 	case err == nil:
 		return a.close(ctx, letterID, ended)
+	case errors.Is(err, errs.ErrUnanswered):
+		return a.noteUnanswered(ctx, *letter, err)
 	case errs.From(err).Kind.Retryable():
-		a.release(ctx, letterID) // at worst the letter is free again when the lease ends
+		a.release(ctx, letterID) // at worst the letter is free again when the lease ends, as after a death
 		return err
 	}
 	if closing := a.close(ctx, letterID, ending{state: domain.Failed}); closing != nil {
@@ -51,10 +62,27 @@ func (a *App) SendMail(ctx context.Context, letterID string) error {
 	return err
 }
 
+// GiveUp closes a letter as failed whose job isn't tried again, unless somebody is sending it.
+func (a *App) GiveUp(ctx context.Context, letterID string) error {
+	return a.change(ctx, letterID, func(letter *domain.Letter) bool {
+		now := a.Clock.Now()
+		if letter.State != domain.Queued || letter.ClaimedAt(now) {
+			return false
+		}
+		letter.End(domain.Failed, domain.Abandoned, "", now)
+		return true
+	})
+}
+
+var (
+	errDoubtful = errs.New(errs.Conflict, "Nobody knows whether the mail was sent, and another attempt could double it")
+	errForgot   = errs.New(errs.Conflict, "The mail may have been sent, and its carrier may not know its key any more")
+)
+
 // claim returns the letter if there is something to send, and keeps others from sending it at the same time.
-func (a *App) claim(ctx context.Context, letterID string) (*domain.Letter, error) {
-	var claimed *domain.Letter
-	err := a.Tx.WithinTx(ctx, func(ctx context.Context) error {
+func (a *App) claim(ctx context.Context, letterID string) (claimed *domain.Letter, err error) {
+	var refused error
+	err = a.Tx.WithinTx(ctx, func(ctx context.Context) error {
 		letter, err := a.Store.LockLetter(ctx, letterID)
 		now := a.Clock.Now()
 		switch {
@@ -62,33 +90,77 @@ func (a *App) claim(ctx context.Context, letterID string) (*domain.Letter, error
 			return nil // its user was erased, or it is too old
 		case err != nil:
 			return err
-		case letter.State == domain.Failed && !letter.Open():
-			return errs.New(errs.Conflict, "The mail failed for good, and what it said is gone")
 		case !letter.Open():
 			return nil
 		case letter.ClaimedAt(now):
 			return errs.New(errs.Unavailable, "The mail is being sent")
 		}
+		if letter.ClaimedUntil != nil { // its attempt has ended without a word
+			letter.NoteUnanswered(letter.ClaimedUntil.Add(-lease))
+		}
+		switch {
+		case letter.ForgottenAt(now, max(0, a.Mailer.Remembers()-memoryMargin)):
+			refused = errForgot
+		case letter.Doubtful() && letter.State == domain.Queued: // by hand, somebody has decided to risk it
+			refused = errDoubtful
+		}
+		if refused != nil {
+			letter.End(domain.Failed, domain.Unanswered, "", now)
+			return a.Store.SaveLetter(ctx, letter)
+		}
 		letter.ClaimedUntil = new(now.Add(lease))
 		claimed = &letter
 		return a.Store.SaveLetter(ctx, letter)
 	})
+	if err == nil {
+		err = refused
+	}
 	if err != nil {
 		return nil, err
 	}
 	return claimed, nil
 }
 
+// noteUnanswered notes that nobody knows whether the letter was sent, and gives it back if it may be tried again. It returns
+// the error of the attempt, or one that isn't tried again because of it.
+func (a *App) noteUnanswered(ctx context.Context, claimed domain.Letter, cause error) error {
+	began, doubtful := claimed.ClaimedUntil.Add(-lease), false
+	err := a.change(ctx, claimed.ID, func(letter *domain.Letter) bool {
+		letter.NoteUnanswered(began)
+		if letter.ClaimedUntil, doubtful = nil, letter.Doubtful(); doubtful {
+			letter.End(domain.Failed, domain.Unanswered, "", a.Clock.Now())
+		}
+		return true
+	})
+	switch {
+	case err != nil:
+		return err // the letter stays claimed, which is noted later
+	case doubtful:
+		return errDoubtful.Because(cause)
+	}
+	return cause
+}
+
 // release gives a letter back for the next attempt.
 func (a *App) release(ctx context.Context, letterID string) {
+	_ = a.change(ctx, letterID, func(letter *domain.Letter) bool {
+		letter.ClaimedUntil = nil
+		return true
+	})
+}
+
+// change changes an open letter and saves it if the change says so, also when there is no time left.
+func (a *App) change(ctx context.Context, letterID string, change func(letter *domain.Letter) (changed bool)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
 	defer cancel()
-	_ = a.Tx.WithinTx(ctx, func(ctx context.Context) error { // the lease ends by itself
+	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
 		letter, err := a.Store.LockLetter(ctx, letterID)
-		if err != nil {
+		if errs.Is(err, errs.NotFound) || err == nil && !letter.Open() {
+			return nil // erased, or closed by somebody else
+		}
+		if err != nil || !change(&letter) {
 			return err
 		}
-		letter.ClaimedUntil = nil
 		return a.Store.SaveLetter(ctx, letter)
 	})
 }
@@ -103,23 +175,14 @@ type ending struct {
 
 func skipped(reason string) ending { return ending{state: domain.Skipped, reason: reason} }
 
-// close notes how a letter ended, also when there is no time left: it was sent, whatever became of the process.
+// close notes how a letter ended.
 func (a *App) close(ctx context.Context, letterID string, ended ending) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastMoment)
-	defer cancel()
-	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		if ended.erase != "" {
-			return a.Store.Erase(ctx, id.Of(ended.erase))
-		}
-		letter, err := a.Store.LockLetter(ctx, letterID)
-		if errs.Is(err, errs.NotFound) || err == nil && !letter.Open() {
-			return nil // erased, or closed by somebody else
-		}
-		if err != nil {
-			return err
-		}
+	if ended.erase != "" {
+		return a.Erase(ctx, id.Of(ended.erase))
+	}
+	return a.change(ctx, letterID, func(letter *domain.Letter) bool {
 		letter.End(ended.state, ended.reason, ended.receipt, a.Clock.Now())
-		return a.Store.SaveLetter(ctx, letter)
+		return true
 	})
 }
 
@@ -153,6 +216,9 @@ func (a *App) address(ctx context.Context, letter domain.Letter) (mail domain.Ma
 			mail.Unsubscribe = a.unsubscribeURL(Subscription{User: user.ID, Kind: kind.Name})
 		}
 	}
+	if reason, err := a.outdated(ctx, letter, mail.To); err != nil || reason != "" {
+		return mail, skipped(reason), err
+	}
 
 	content, err := a.content(ctx, letter, sealed, user)
 	if errs.Is(err, errs.NotFound) {
@@ -166,18 +232,44 @@ func (a *App) address(ctx context.Context, letter domain.Letter) (mail domain.Ma
 		mail.ReplyTo = &domain.Address{Email: message.Email, Name: message.Name}
 	}
 
-	to, err := a.wanted(ctx, mail.To)
-	switch {
-	case err != nil:
-		return mail, ended, err
-	case len(to) == 0 && letter.Kind == domain.KindContact:
-		return mail, ended, errs.New(errs.Conflict, "CONTACT_TO_ADDRESS bounced, or complained: nobody reads the contact form")
-	case len(to) == 0:
-		return mail, skipped(domain.Suppressed), nil
+	if letter.Kind != domain.KindContact { // which goes to the product's own address, bounced or not: nobody else reads it
+		mail.To, err = a.wanted(ctx, mail.To)
+		switch {
+		case err != nil:
+			return mail, ended, err
+		case len(mail.To) == 0:
+			return mail, skipped(domain.Suppressed), nil
+		}
 	}
-	mail.To = to
 	err = a.write(&mail, sealed, content)
 	return mail, ended, err
+}
+
+// outdated returns why a letter doesn't go to whom it was written, as things are now; nothing when it does.
+func (a *App) outdated(ctx context.Context, letter domain.Letter, to []domain.Address) (reason string, err error) {
+	kind, _ := domain.KindOf(letter.Kind)
+	if kind.Optional && letter.User != "" {
+		preferences, err := a.Store.Preferences(ctx, id.Of(letter.User))
+		if err != nil {
+			return "", err
+		}
+		if !preferences.Wants(kind, domain.ByMail) {
+			return domain.Unwanted, nil
+		}
+	}
+	if kind.Audience != domain.Admins {
+		return "", nil
+	}
+	admins, err := a.Directory.Administrators(ctx)
+	if err != nil {
+		return "", err
+	}
+	if !slices.ContainsFunc(admins, func(admin users.User) bool {
+		return admin.ID == letter.User && (admin.ID != "" || hashOf(admin.Email) == hashOf(to[0].Email))
+	}) {
+		return domain.Demoted, nil
+	}
+	return "", nil
 }
 
 // write fills in what the mail says.
@@ -221,8 +313,7 @@ func (a *App) content(ctx context.Context, letter domain.Letter, sealed envelope
 	case domain.SubscriptionChanged{}.Template():
 		return domain.SubscriptionChanged{Plan: letter.Data["plan"], Status: letter.Data["status"]}, nil
 	case domain.Contact{}.Template():
-		message, err := a.Store.Contact(ctx, letter.Data[contactID])
-		return message.Contact, err
+		return a.readContact(ctx, letter.Data[contactID])
 	}
 	return nil, errs.New(errs.Invalid, "The mail is of a template that nobody fills in")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/omnistack/omnistack/modules/notifications"
 	"github.com/omnistack/omnistack/modules/notifications/internal/app"
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
+	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/errs/errstest"
 )
@@ -164,7 +165,7 @@ func TestACrashBetweenSendingAndNoting(t *testing.T) {
 	if err := f.App.SendMail(t.Context(), letterID); !errs.Is(err, errs.Unavailable) || len(f.sent) != 1 {
 		t.Fatalf("while it is claimed: %v, %d attempts", err, len(f.sent))
 	}
-	f.clock.Advance(app.SendTimeout + 10*time.Second)
+	f.clock.Advance(app.SendTimeout + 15*time.Second)
 	if err := f.App.SendMail(t.Context(), letterID); err != nil || len(f.sent) != 2 {
 		t.Fatalf("after the claim: %v, %d attempts", err, len(f.sent))
 	}
@@ -187,19 +188,22 @@ func TestAPermanentErrorClosesTheLetter(t *testing.T) {
 			t.Errorf("by hand: %v, %+v", err, f.only())
 		}
 	})
-	t.Run("what was sealed is gone", func(t *testing.T) {
+	t.Run("what was sealed is kept for a retry by hand", func(t *testing.T) {
 		f := newFixture(t)
 		if err := f.SendRaw(t.Context(), "k", notifications.RawMessage{To: []notifications.Address{{Email: "eve@example.com"}}, Subject: "s", Text: "t"}); err != nil {
 			t.Fatal(err)
 		}
 		f.answer = refused
 		letterID := f.only().ID
-		if err := f.App.SendMail(t.Context(), letterID); !errs.Is(err, errs.Invalid) || f.only().State != domain.Failed || f.only().Sealed != nil {
+		if err := f.App.SendMail(t.Context(), letterID); !errs.Is(err, errs.Invalid) || f.only().State != domain.Failed {
 			t.Fatalf("%v, %+v", err, f.only())
 		}
 		f.answer = nil
-		if err := f.App.SendMail(t.Context(), letterID); !errs.Is(err, errs.Conflict) || len(f.sent) != 1 {
-			t.Errorf("again: %v, %d attempts", err, len(f.sent))
+		if err := f.App.SendMail(t.Context(), letterID); err != nil || len(f.sent) != 2 || f.sent[1].Text != "t" {
+			t.Errorf("by hand: %v, sent %+v", err, f.sent)
+		}
+		if f.only().State != domain.Sent || f.only().Sealed != nil {
+			t.Errorf("it is sent, and still there: %+v", f.only())
 		}
 	})
 	t.Run("a mail that can't be written", func(t *testing.T) {
@@ -228,6 +232,181 @@ func TestAPermanentErrorClosesTheLetter(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+func unanswered(domain.Mail) error {
+	return errs.New(errs.Timeout, "The carrier took too long").Because(errs.ErrUnanswered)
+}
+
+// An attempt without an answer may have sent the mail: there is one more, and by a carrier that knows keys only as long as it
+// does.
+func TestNobodyKnowsWhetherItWasSent(t *testing.T) {
+	// try makes one attempt and returns how it ended.
+	try := func(f fixture, answer func(domain.Mail) error) error {
+		f.answer = answer
+		return f.App.SendMail(f.t.Context(), f.only().ID)
+	}
+	closed := func(t *testing.T, f fixture, err error, attempts int) {
+		t.Helper()
+		letter := f.only()
+		if !errs.Is(err, errs.Conflict) || letter.State != domain.Failed || letter.Reason != domain.Unanswered || len(f.sent) != attempts {
+			t.Errorf("%v after %d attempts, %+v", err, len(f.sent), letter)
+		}
+	}
+	start := func(t *testing.T, remembers time.Duration) fixture {
+		f := newFixture(t)
+		f.remembers = remembers
+		f.post("alice", domain.KindWelcome, "welcome", nil)
+		if err := try(f, unanswered); !errs.Is(err, errs.Timeout) || f.only().State != domain.Queued || f.only().ClaimedUntil != nil {
+			t.Fatalf("the first: %v, %+v", err, f.only())
+		}
+		if letter := f.only(); letter.Unanswered != 1 || !letter.UnansweredSince.Equal(now) {
+			t.Fatalf("it is noted as %+v", letter)
+		}
+		return f
+	}
+	for _, remembers := range []time.Duration{0, 24 * time.Hour} {
+		t.Run("again, by a carrier that knows keys for "+remembers.String(), func(t *testing.T) {
+			f := start(t, remembers)
+			if err := try(f, nil); err != nil || f.only().State != domain.Sent || len(f.sent) != 2 || f.sent[0].Key != f.sent[1].Key {
+				t.Errorf("the second: %v, %+v", err, f.only())
+			}
+		})
+		t.Run("twice, by a carrier that knows keys for "+remembers.String(), func(t *testing.T) {
+			f := start(t, remembers)
+			f.clock.Advance(time.Minute)
+			closed(t, f, try(f, unanswered), 2)
+			if letter := f.only(); !letter.UnansweredSince.Equal(now) {
+				t.Errorf("the first is noted at %v", letter.UnansweredSince)
+			}
+			// Whoever looks into it may decide to risk it.
+			if err := try(f, down); !errs.Is(err, errs.External) || len(f.sent) != 3 {
+				t.Errorf("by hand: %v", err)
+			}
+			closed(t, f, try(f, unanswered), 4)
+			if err := try(f, nil); err != nil || f.only().State != domain.Sent {
+				t.Errorf("by hand: %v, %+v", err, f.only())
+			}
+		})
+	}
+	t.Run("refusals in between don't count", func(t *testing.T) {
+		f := start(t, 0)
+		for range 5 {
+			if err := try(f, down); !errs.Is(err, errs.External) || f.only().State != domain.Queued {
+				t.Fatalf("%v, %+v", err, f.only())
+			}
+			f.clock.Advance(20 * time.Hour)
+		}
+		if err := try(f, nil); err != nil || f.only().State != domain.Sent {
+			t.Errorf("%v, %+v", err, f.only())
+		}
+	})
+	t.Run("until the key is forgotten", func(t *testing.T) {
+		f := start(t, 24*time.Hour)
+		f.clock.Advance(23*time.Hour - time.Second)
+		if err := try(f, down); !errs.Is(err, errs.External) || f.only().State != domain.Queued {
+			t.Fatalf("just before: %v, %+v", err, f.only())
+		}
+		f.clock.Advance(time.Second)
+		for range 2 { // by hand too
+			closed(t, f, try(f, nil), 2)
+		}
+	})
+	t.Run("a process that dies twice", func(t *testing.T) {
+		f := newFixture(t)
+		f.post("alice", domain.KindWelcome, "welcome", nil)
+		f.Failing = "save letter as sent"
+		for range 2 {
+			if err := try(f, nil); !errors.Is(err, errstest.ErrBoom) {
+				t.Fatal(err)
+			}
+			f.clock.Advance(app.SendTimeout + 15*time.Second)
+		}
+		closed(t, f, try(f, nil), 2)
+	})
+}
+
+// Whoever is stopped while the carrier keeps silent doesn't know either.
+func TestAnUnansweredAttemptThatIsCutOffIsNoted(t *testing.T) {
+	f := newFixture(t)
+	letterID := f.post("alice", domain.KindWelcome, "welcome", nil)
+	ctx, stop := context.WithCancel(t.Context())
+	f.answer = func(mail domain.Mail) error { stop(); return unanswered(mail) }
+	if err := f.App.SendMail(ctx, letterID); !errs.Is(err, errs.Timeout) || f.only().Unanswered != 1 || f.only().ClaimedUntil != nil {
+		t.Errorf("%v, %+v", err, f.only())
+	}
+}
+
+// What was true when the mail was written may not be when it leaves.
+func TestThingsChangeWhileALetterWaits(t *testing.T) {
+	skippedFor := func(t *testing.T, f fixture, reason string) {
+		t.Helper()
+		if f.deliver(); len(f.sent) > 0 || f.only().State != domain.Skipped || f.only().Reason != reason {
+			t.Errorf("%d mails were sent, %+v", len(f.sent), f.only())
+		}
+	}
+	t.Run("the user switches the kind off", func(t *testing.T) {
+		f := newFixture(t)
+		f.post("alice", domain.KindWelcome, "welcome", nil)
+		f.preferences[alice] = off(domain.KindWelcome, domain.ByMail)
+		skippedFor(t, f, domain.Unwanted)
+	})
+	t.Run("an administrator becomes none", func(t *testing.T) {
+		f := newFixture(t)
+		f.admins = []users.User{f.people["alice"]}
+		if err := f.DailyReport(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.admins = []users.User{{Email: "root@example.com"}}
+		skippedFor(t, f, domain.Demoted)
+	})
+	t.Run("an address isn't an administrator's any more", func(t *testing.T) {
+		f := newFixture(t)
+		f.admins = []users.User{{Email: "root@example.com"}}
+		if err := f.DailyReport(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.admins = []users.User{f.people["alice"], {Email: "other@example.com"}}
+		skippedFor(t, f, domain.Demoted)
+	})
+	t.Run("the directory doesn't say", func(t *testing.T) {
+		f := newFixture(t)
+		f.admins = []users.User{f.people["alice"]}
+		if err := f.DailyReport(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.Failing = "administrators"
+		if err := f.App.SendMail(t.Context(), f.only().ID); !errors.Is(err, errstest.ErrBoom) || f.only().State != domain.Queued {
+			t.Errorf("%v, %+v", err, f.only())
+		}
+	})
+}
+
+// A letter whose job is dead doesn't look as if it waited.
+func TestGivingUp(t *testing.T) {
+	f := newFixture(t)
+	letterID := f.post("alice", domain.KindWelcome, "welcome", nil)
+	f.answer = func(domain.Mail) error {
+		if err := f.GiveUp(t.Context(), letterID); err != nil || f.only().State != domain.Queued {
+			t.Errorf("while it is being sent: %v, %+v", err, f.only())
+		}
+		return down(domain.Mail{})
+	}
+	if err := f.App.SendMail(t.Context(), letterID); !errs.Is(err, errs.External) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := f.GiveUp(t.Context(), letterID); err != nil || f.only().State != domain.Failed || f.only().Reason != domain.Abandoned {
+			t.Errorf("%v, %+v", err, f.only())
+		}
+	}
+	f.answer = nil
+	if err := f.App.SendMail(t.Context(), letterID); err != nil || f.only().State != domain.Sent {
+		t.Errorf("by hand: %v, %+v", err, f.only())
+	}
+	if err := f.GiveUp(t.Context(), letterID); err != nil || f.only().State != domain.Sent {
+		t.Errorf("a letter that was sent: %v, %+v", err, f.only())
+	}
 }
 
 func TestWhatIsAskedFailsForAWhile(t *testing.T) {

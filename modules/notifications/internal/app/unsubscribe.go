@@ -19,7 +19,8 @@ type Subscription struct {
 // separator can't occur in an id or a kind.
 const separator = "\x00"
 
-// unsubscribeURL returns the address that ends the mails of the kind to the user. It holds for ever, as mails do.
+// unsubscribeURL returns the address that ends the mails of the kind to the user. It holds until SECRET_KEY was
+// changed twice: mails are kept for long.
 func (a *App) unsubscribeURL(subscription Subscription) string {
 	message := subscription.User + separator + subscription.Kind
 	return a.identity.Unsubscribe + base64.RawURLEncoding.EncodeToString(append(a.Signer.Sign([]byte(message)), message...))

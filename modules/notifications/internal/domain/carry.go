@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
+	"unicode/utf8"
 
 	"github.com/omnistack/omnistack/platform/errs"
 )
@@ -15,7 +15,6 @@ import (
 const (
 	maxKey        = 256 // bytes, Resend's
 	maxRecipients = 50  // Resend's
-	maxEmail      = 320 // bytes
 	maxName       = 200 // bytes; the rest is cut off
 	maxSubject    = 900 // bytes: with its name it has to fit into a line of a mail, RFC 5322, section 2.1.1
 	maxLink       = 900
@@ -30,12 +29,12 @@ func (m Mail) Carryable() (Mail, error) {
 		if a.Name = oneLine(a.Name); len(a.Name) > maxName {
 			a.Name = strings.ToValidUTF8(a.Name[:maxName], "") + "…"
 		}
-		if !validEmail(a.Email) {
+		if !ValidEmail(a.Email) {
 			refuse(field, "must be an e-mail address")
 		}
 	}
 
-	if !visible(m.Key) || len(m.Key) > maxKey {
+	if !ValidKey(m.Key, maxKey) {
 		refuse("key", fmt.Sprintf("must be 1 to %d visible ASCII characters", maxKey))
 	}
 	address("from", &m.From)
@@ -93,7 +92,7 @@ func (a Address) String() string {
 // oneLine returns the text without control characters and line separators, which could begin a header of their own.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp) {
+		if breaks(r) {
 			return ' '
 		}
 		return r
@@ -101,20 +100,23 @@ func oneLine(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// validEmail tells whether the text is an address and nothing else.
-func validEmail(email string) bool {
-	parsed, err := mail.ParseAddress(email)
-	return err == nil && parsed.Address == email && len(email) <= maxEmail && email == oneLine(email)
+// ValidEmail tells whether a text is a plain address such as ada@example.com, and nothing around it.
+func ValidEmail(text string) bool {
+	if len(text) > MaxEmail || !utf8.ValidString(text) || strings.ContainsFunc(text, breaks) {
+		return false
+	}
+	parsed, err := mail.ParseAddress(text)
+	return err == nil && parsed.Address == text
 }
 
 // validLink tells whether the text is a URL that can stand in a header, between < and >.
 func validLink(link string) bool {
 	parsed, err := url.Parse(link)
 	return err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") && parsed.Host != "" &&
-		visible(link) && !strings.ContainsAny(link, "<>,") && len(link) <= maxLink
+		ValidKey(link, maxLink) && !strings.ContainsAny(link, "<>,")
 }
 
-// visible tells whether the text is there and holds visible ASCII characters only.
-func visible(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+// ValidKey tells whether a text is one to longest visible ASCII characters and nothing else.
+func ValidKey(text string, longest int) bool {
+	return text != "" && len(text) <= longest && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -39,13 +39,14 @@ func TestCarryableRefusesWhatNobodyMayGet(t *testing.T) {
 		})
 	}
 	for name, change := range map[string]func(*domain.Mail){
-		"no key":          func(m *domain.Mail) { m.Key = "" },
-		"a long key":      func(m *domain.Mail) { m.Key = strings.Repeat("k", 257) },
-		"too many":        func(m *domain.Mail) { m.To = make([]domain.Address, 51) },
-		"a long address":  func(m *domain.Mail) { m.To[0].Email = strings.Repeat("a", 320) + "@example.org" },
-		"a long subject":  func(m *domain.Mail) { m.Subject = strings.Repeat("s", 901) },
-		"no address":      func(m *domain.Mail) { m.To[0].Email = "" },
-		"a script's link": func(m *domain.Mail) { m.Unsubscribe = "javascript:alert(1)" },
+		"no key":           func(m *domain.Mail) { m.Key = "" },
+		"a long key":       func(m *domain.Mail) { m.Key = strings.Repeat("k", 257) },
+		"too many":         func(m *domain.Mail) { m.To = make([]domain.Address, 51) },
+		"a long address":   func(m *domain.Mail) { m.To[0].Email = strings.Repeat("a", 243) + "@example.org" },
+		"a parted address": func(m *domain.Mail) { m.To[0].Email = "\"a\u2028b\"@example.org" },
+		"a long subject":   func(m *domain.Mail) { m.Subject = strings.Repeat("s", 901) },
+		"no address":       func(m *domain.Mail) { m.To[0].Email = "" },
+		"a script's link":  func(m *domain.Mail) { m.Unsubscribe = "javascript:alert(1)" },
 	} {
 		if _, err := letter(change).Carryable(); !errs.Is(err, errs.Invalid) {
 			t.Errorf("%s: %v", name, err)

@@ -13,8 +13,13 @@ type Feedback struct {
 	Address   string
 	Reason    string // Bounced or Complained
 	Permanent bool   // no later mail to the address is of use; a complaint always is
-	At        time.Time
-	Receipt   string // what Mailer.Send returned for the mail; empty when the carrier doesn't say
+}
+
+// Suppression is an address that gets nothing any more.
+type Suppression struct {
+	Hash   string // what the address is known by
+	Reason string
+	At     time.Time
 }
 
 // Ends tells whether nothing must be sent to the address any more.

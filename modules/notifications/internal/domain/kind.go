@@ -67,5 +67,9 @@ func KindOf(name string) (kind Kind, found bool) {
 	return Kind{}, false
 }
 
+// MaxPerDay is how many mails of a kind that is Optional a user gets within 24 hours: whoever can make things happen to an
+// account could flood an address otherwise.
+const MaxPerDay = 10
+
 // Has tells whether the kind goes by the channel at all.
 func (k Kind) Has(channel Channel) bool { return slices.Contains(k.Channels, channel) }

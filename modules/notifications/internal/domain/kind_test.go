@@ -116,11 +116,28 @@ func TestLettersEnd(t *testing.T) {
 	for state, open := range map[domain.State]bool{
 		domain.Queued: true, domain.Sent: false, domain.Failed: true, domain.Skipped: false, domain.Expired: false,
 	} {
-		if got := (domain.Letter{State: state, Data: domain.Data{}}).Open(); got != open {
-			t.Errorf("a letter that is %s and has its data is open: %t", state, got)
+		if got := (domain.Letter{State: state}).Open(); got != open {
+			t.Errorf("a letter that is %s is open: %t", state, got)
+		}
+		ended := domain.Letter{State: domain.Queued, Sealed: []byte("x")}
+		if ended.End(state, "", "", later); (ended.Sealed != nil) != (state == domain.Failed) {
+			t.Errorf("a letter that became %s holds %q", state, ended.Sealed)
 		}
 	}
-	if (domain.Letter{State: domain.Failed}).Open() {
-		t.Error("a letter that failed and holds nothing is open")
+}
+
+func TestLettersWithoutAnAnswer(t *testing.T) {
+	var letter domain.Letter
+	if letter.Doubtful() || letter.ForgottenAt(later, time.Hour) {
+		t.Error("a new letter was tried")
+	}
+	letter.NoteUnanswered(birth)
+	if letter.Doubtful() || letter.ForgottenAt(birth.Add(time.Hour-1), time.Hour) || !letter.ForgottenAt(birth.Add(time.Hour), time.Hour) ||
+		letter.ForgottenAt(birth.Add(time.Hour), 0) {
+		t.Errorf("after one: %+v", letter)
+	}
+	letter.NoteUnanswered(later)
+	if !letter.Doubtful() || !letter.UnansweredSince.Equal(birth) {
+		t.Errorf("after two: %+v", letter)
 	}
 }

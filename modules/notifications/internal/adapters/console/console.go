@@ -49,6 +49,9 @@ func New(out io.Writer, base string, clock clock.Clock) *Mailer {
 	return m
 }
 
+// Remembers returns 0: keys are known until the process ends, or there were many more mails.
+func (*Mailer) Remembers() time.Duration { return 0 }
+
 // Send shows a mail and returns its number. One with the key of a mail that is still kept isn't shown again.
 func (m *Mailer) Send(ctx context.Context, mail domain.Mail) (receipt string, err error) {
 	mail, err = mail.Carryable()

@@ -49,7 +49,7 @@ func Register(r *httpserver.Router, notifications *app.App, product string, carr
 		Summary: "Change what you are told by which channel", Errors: []int{http.StatusPreconditionFailed},
 	}, api.change)
 	httpserver.Mutation(r, httpserver.Route{
-		Method: http.MethodPost, Path: "/public/contact", Guard: httpserver.Public,
+		Method: http.MethodPost, Path: "/public/contact", Guard: httpserver.Public, Rate: httpserver.RateAuth,
 		Summary: "Write to the people behind the product", Status: http.StatusAccepted,
 	}, api.contact)
 	httpserver.Query(r, httpserver.Route{

@@ -3,6 +3,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/app"
@@ -30,12 +31,15 @@ type purge struct{}
 // Kind returns the name of the kind.
 func (purge) Kind() string { return "notifications.purge" }
 
+// mailQueue is a queue of its own: a mail server that hangs holds up mails and nothing else.
+const mailQueue = "mail"
+
 // How often and how long is tried. A mail's carrier may be down for a day: 1 s, 16 s, 81 s, 4 min, 10 min, then every 20
 // minutes, 33 hours in all. A report is tried for eight hours, within the day that it is made on.
 const (
 	mailAttempts   = 105
 	mailBackoff    = 20 * time.Minute
-	mailTimeout    = app.SendTimeout + 15*time.Second
+	mailTimeout    = app.SendTimeout + 25*time.Second
 	reportAttempts = 14
 	longTimeout    = 300 * time.Second
 )
@@ -44,13 +48,19 @@ const (
 func Kinds(notifications *app.App) []module.Job {
 	return []module.Job{
 		jobs.Kind(module.Job{
-			Summary: "sends one mail", Timeout: mailTimeout, Attempts: mailAttempts, Backoff: mailBackoff,
-		}, func(ctx context.Context, args sendMail) error { return notifications.SendMail(ctx, args.MailID) }),
+			Summary: "sends one mail", Queue: mailQueue, Timeout: mailTimeout, Attempts: mailAttempts, Backoff: mailBackoff,
+		}, func(ctx context.Context, args sendMail) error {
+			err := notifications.SendMail(ctx, args.MailID)
+			if err != nil && jobs.LastAttempt(ctx) {
+				return errors.Join(err, notifications.GiveUp(ctx, args.MailID))
+			}
+			return err
+		}),
 		jobs.Kind(module.Job{
 			Summary: "writes to administrators what happened yesterday", Cron: "0 9 * * *", Timeout: longTimeout, Attempts: reportAttempts,
 		}, func(ctx context.Context, _ generateDailyReport) error { return notifications.DailyReport(ctx) }),
 		jobs.Kind(module.Job{
-			Summary: "closes mails that expired, and removes mails after 30 days, the contact form's messages after 90 and notifications after 180",
+			Summary: "closes mails that expired or were left behind, and removes mails after 30 days, the contact form's messages after 90 and notifications after 180",
 			Cron:    "40 3 * * *", Timeout: longTimeout,
 		}, func(ctx context.Context, _ purge) error { return notifications.Purge(ctx) }),
 	}

@@ -3,7 +3,6 @@ package resend
 import (
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -27,12 +26,10 @@ func NewFeedback(clock clock.Clock, secrets ...string) (*Feedback, error) {
 
 // event is what a webhook says. Resend makes one for each recipient.
 type event struct {
-	Type      string    `json:"type"`
-	CreatedAt time.Time `json:"created_at"`
-	Data      struct {
-		EmailID string   `json:"email_id"`
-		To      []string `json:"to"`
-		Bounce  struct {
+	Type string `json:"type"`
+	Data struct {
+		To     []string `json:"to"`
+		Bounce struct {
 			Type string `json:"type"` // Permanent, Transient or Undetermined
 		} `json:"bounce"`
 	} `json:"data"`
@@ -48,7 +45,7 @@ func (f *Feedback) Read(header func(name string) string, body []byte) ([]domain.
 		// The parser's text may repeat what it read, which may be an address.
 		return nil, errs.New(errs.Malformed, "The webhook can't be read")
 	}
-	about := domain.Feedback{At: said.CreatedAt.UTC(), Receipt: said.Data.EmailID}
+	var about domain.Feedback
 	switch said.Type {
 	case "email.bounced":
 		about.Reason, about.Permanent = domain.Bounced, said.Data.Bounce.Type == "Permanent"

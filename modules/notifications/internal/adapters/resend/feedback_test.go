@@ -37,10 +37,7 @@ func TestFeedback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := domain.Feedback{
-		Address: "canary@example.org", Reason: domain.Bounced, Permanent: true, Receipt: "56761188-7520-42d8-8898-ff6fc54ce618",
-		At: time.Date(2026, 3, 1, 10, 59, 58, 126_000_000, time.UTC),
-	}
+	want := domain.Feedback{Address: "canary@example.org", Reason: domain.Bounced, Permanent: true}
 	passing, complaint := want, want
 	passing.Permanent = false
 	complaint.Reason = domain.Complained
@@ -74,7 +71,6 @@ func TestFeedbackThatIsNotRightIsRefused(t *testing.T) {
 	for name, body := range map[string]string{
 		"no JSON":    `canary`,
 		"a list":     `["canary"]`,
-		"no time":    `{"type":"email.bounced","created_at":"canary","data":{"to":["canary@example.org"]}}`,
 		"no address": `{"type":"email.bounced","created_at":"2026-03-01T11:59:58Z","data":{"to":[]}}`,
 	} {
 		got, err := feedback.Read(webhooktest.Of(webhooktest.Sign(t, "svix-", webhooktest.Secret, "msg_1", now, []byte(body))), []byte(body))

@@ -55,8 +55,11 @@ type tag struct {
 	Value string `json:"value"`
 }
 
-// Send hands a mail over and returns Resend's id of it. See app.Mailer for its errors. A wrong key is errs.External: it loses
-// no mail. A key of a mail that Resend has seen with other content is errs.Conflict, and permanent: one has left already.
+// Remembers returns for how long Resend knows an Idempotency-Key.
+func (*Mailer) Remembers() time.Duration { return 24 * time.Hour }
+
+// Send hands a mail over and returns Resend's id of it. See app.Mailer for its errors. A wrong key, and a sender or an account
+// that Resend doesn't like, are errs.External: they lose no mail. A key of a mail that Resend has seen with other content is errs.Conflict, and permanent: one has left already.
 func (m *Mailer) Send(ctx context.Context, mail domain.Mail) (receipt string, err error) {
 	mail, err = mail.Carryable()
 	if err != nil {
@@ -113,6 +116,17 @@ func tagText(text string) string {
 	return text[:min(len(text), 256)]
 }
 
+// aboutTheMail tells whether a message names, as Resend does it, a field of what was sent that depends on the mail alone. The
+// names of its errors don't tell: validation_error is a wrong recipient, a sender of no verified domain and a wrong key.
+func aboutTheMail(message string) bool {
+	for _, field := range []string{"to", "reply_to", "subject", "html", "text", "headers", "tags"} {
+		if strings.Contains(message, "`"+field+"`") {
+			return !strings.Contains(message, "`from`")
+		}
+	}
+	return false
+}
+
 // failed returns the error for an answer that isn't OK.
 func (m *Mailer) failed(answer *upstream.Answer) error {
 	var said struct {
@@ -124,9 +138,9 @@ func (m *Mailer) failed(answer *upstream.Answer) error {
 	switch {
 	case answer.Status == http.StatusConflict && said.Name == "invalid_idempotent_request":
 		err.Kind, err.Message = errs.Conflict, "The service has taken another mail with the same key"
-	case answer.Status == http.StatusBadRequest && strings.Contains(said.Message, "API key"):
-		// A key that isn't even formed like one is called a validation error.
-		err.Kind, err.Message = errs.External, "The service doesn't let us in: check its key and the account"
+	case err.Kind == errs.Invalid && answer.Status != http.StatusRequestEntityTooLarge && !aboutTheMail(said.Message):
+		// A key that isn't even formed like one, for instance, is called a validation error.
+		err.Kind, err.Message = errs.External, "The service doesn't take mails from us: check its key, the account and the sender"
 	}
 	return err
 }

@@ -97,10 +97,10 @@ func TestErrorsAreToldApart(t *testing.T) {
 		name   string
 		kind   errs.Kind
 	}{
-		{400, "validation_error", errs.Invalid},
-		{400, "invalid_idempotency_key", errs.Invalid},
-		{422, "missing_required_field", errs.Invalid},
-		{422, "invalid_parameter", errs.Invalid},
+		{400, "validation_error", errs.External},
+		{400, "invalid_idempotency_key", errs.External},
+		{422, "missing_required_field", errs.External},
+		{422, "invalid_from_address", errs.External},
 		{413, "", errs.Invalid},
 		{401, "missing_api_key", errs.External},
 		{401, "restricted_api_key", errs.External},
@@ -137,11 +137,29 @@ func TestErrorsAreToldApart(t *testing.T) {
 	}
 }
 
-// A key that isn't even formed like one is called a validation error, and loses no mail either.
-func TestAnUnreadableKeyLosesNoMail(t *testing.T) {
-	mailer, _, _ := service(t, 400, `{"statusCode":400,"message":"API key is invalid","name":"validation_error"}`)
-	if _, err := mailer.Send(t.Context(), letter()); !errs.Is(err, errs.External) {
-		t.Errorf("%v", err)
+// Resend calls most things a validation error: what is wrong with us loses no mail.
+func TestOnlyWhatIsTheMailsFaultIsFinal(t *testing.T) {
+	for message, kind := range map[string]errs.Kind{
+		"API key is invalid": errs.External,
+		"The example.com domain is not verified. Please, add and verify your domain":              errs.External,
+		"Invalid `from` field. The email address needs to follow the `email@example.com` format.": errs.External,
+		"Missing `from` or `to` field.": errs.External,
+		"Your account is under review":  errs.External,
+		"":                              errs.External,
+		"Invalid `to` field. The email address needs to follow the `email@example.com` format.": errs.Invalid,
+		"Invalid `reply_to` field.":       errs.Invalid,
+		"Missing `html` or `text` field.": errs.Invalid,
+	} {
+		for _, status := range []int{400, 422} {
+			body, err := json.Marshal(map[string]any{"statusCode": status, "message": message, "name": "validation_error"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			mailer, _, _ := service(t, status, string(body))
+			if _, err := mailer.Send(t.Context(), letter()); !errs.Is(err, kind) {
+				t.Errorf("%d %s: %v, want %s", status, message, err, kind.Code())
+			}
+		}
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
@@ -56,12 +55,10 @@ func NewFeedback(clock clock.Clock, keys ...string) (*Feedback, error) {
 
 // event is one of those in a post (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event).
 type event struct {
-	Event     string `json:"event"`
-	Email     string `json:"email"`
-	Timestamp int64  `json:"timestamp"`
-	Type      string `json:"type"`   // of a bounce: bounce or blocked
-	Reason    string `json:"reason"` // of a dropped mail: one of a few names
-	MessageID string `json:"sg_message_id"`
+	Event  string `json:"event"`
+	Email  string `json:"email"`
+	Type   string `json:"type"`   // of a bounce: bounce or blocked
+	Reason string `json:"reason"` // of a dropped mail: one of a few names
 }
 
 // Read verifies a posted body and returns what it says. See app.Feedback.
@@ -80,10 +77,7 @@ func (f *Feedback) Read(header func(name string) string, body []byte) ([]domain.
 		if reason == "" || one.Email == "" {
 			continue
 		}
-		all = append(all, domain.Feedback{
-			Address: one.Email, Reason: reason, Permanent: permanent,
-			At: time.Unix(one.Timestamp, 0).UTC(), Receipt: receipt(one.MessageID),
-		})
+		all = append(all, domain.Feedback{Address: one.Email, Reason: reason, Permanent: permanent})
 	}
 	return all, nil
 }
@@ -131,14 +125,4 @@ func (e event) meaning() (reason string, permanent bool) {
 		}
 	}
 	return "", false
-}
-
-// receipt returns the X-Message-Id that an sg_message_id begins with.
-func receipt(messageID string) string {
-	for _, machine := range []string{".filter", ".recvd", "."} {
-		if id, _, found := strings.Cut(messageID, machine); found {
-			return id
-		}
-	}
-	return messageID
 }

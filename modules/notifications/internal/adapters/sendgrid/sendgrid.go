@@ -11,11 +11,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/upstream"
 )
 
@@ -76,8 +78,11 @@ type enabled struct {
 	Enable bool `json:"enable"`
 }
 
-// Send hands a mail over and returns SendGrid's X-Message-Id of it. See app.Mailer for its errors. A wrong key, and a sender
-// that SendGrid hasn't verified, are errs.External: they lose no mail.
+// Remembers returns 0: SendGrid knows no keys.
+func (*Mailer) Remembers() time.Duration { return 0 }
+
+// Send hands a mail over and returns SendGrid's X-Message-Id of it. See app.Mailer for its errors. A wrong key, and a sender or
+// an account that SendGrid doesn't like, are errs.External: they lose no mail.
 func (m *Mailer) Send(ctx context.Context, mail domain.Mail) (receipt string, err error) {
 	mail, err = mail.Carryable()
 	if err != nil {
@@ -127,6 +132,9 @@ func toEmail(mail domain.Mail) email {
 	return out
 }
 
+// fieldsOfMail are the fields of what is sent that depend on the mail alone.
+var fieldsOfMail = []string{"personalizations", "reply_to", "subject", "content", "headers", "categories", "custom_args"}
+
 // failed returns the error for an answer that isn't OK. SendGrid has no names for errors: the field it complains of has to do.
 func (m *Mailer) failed(answer *upstream.Answer) error {
 	var said struct {
@@ -135,8 +143,17 @@ func (m *Mailer) failed(answer *upstream.Answer) error {
 		} `json:"errors"`
 	}
 	_ = json.Unmarshal(answer.Body, &said) // a gateway before SendGrid answers anything
-	if len(said.Errors) == 0 {
-		return m.client.Failed(answer, "")
+	field, ofMail := "", true
+	for i, one := range said.Errors {
+		if i == 0 {
+			field = one.Field
+		}
+		root, _, _ := strings.Cut(one.Field, ".")
+		ofMail = ofMail && slices.Contains(fieldsOfMail, root)
 	}
-	return m.client.Failed(answer, said.Errors[0].Field)
+	err := m.client.Failed(answer, field)
+	if err.Kind == errs.Invalid && answer.Status != http.StatusRequestEntityTooLarge && (!ofMail || len(said.Errors) == 0) {
+		err.Kind, err.Message = errs.External, "The service doesn't take mails from us: check its key, the account and the sender"
+	}
+	return err
 }

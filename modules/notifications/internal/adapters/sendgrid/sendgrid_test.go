@@ -115,6 +115,25 @@ func TestErrorsAreToldApart(t *testing.T) {
 	}
 }
 
+// What is wrong with us loses no mail.
+func TestOnlyWhatIsTheMailsFaultIsFinal(t *testing.T) {
+	for body, kind := range map[string]errs.Kind{
+		`{"errors":[{"field":"personalizations.0.to.0.email"}]}`:                  errs.Invalid,
+		`{"errors":[{"field":"subject"},{"field":"content.0.value"}]}`:            errs.Invalid,
+		`{"errors":[{"field":"from.email"}]}`:                                     errs.External,
+		`{"errors":[{"field":"personalizations.0.to.0.email"},{"field":"from"}]}`: errs.External,
+		`{"errors":[{"field":"mail_settings.sandbox_mode"}]}`:                     errs.External,
+		`{"errors":[{"field":null,"message":"Maximum credits exceeded"}]}`:        errs.External,
+		`{"errors":[]}`: errs.External,
+		"":              errs.External,
+	} {
+		mailer, _, _ := service(t, 400, body)
+		if _, err := mailer.Send(t.Context(), letter()); !errs.Is(err, kind) {
+			t.Errorf("%s: %v, want %s", body, err, kind.Code())
+		}
+	}
+}
+
 func TestGarbageIsNotRepeated(t *testing.T) {
 	for _, body := range []string{
 		"", "<html>canary</html>", `{"errors":[{"field":"canary @"}]}`, `{"errors":"canary"}`, `{"errors":[{"field":null}]}`,

@@ -3,6 +3,7 @@ package smtp_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -26,6 +27,7 @@ const (
 	message  = "message" // the end of the message
 	hang     = "hang"    // as an answer: none
 	leave    = "leave"   // as an answer: the connection is closed
+	late     = "late"    // as an answer: the usual one, after longer than a short timeout
 )
 
 // server is a mail server that follows a script.
@@ -76,6 +78,9 @@ func (s *server) serve(conn net.Conn) {
 		switch answer {
 		case leave:
 			return false
+		case late:
+			answer = usual
+			<-time.After(1200 * time.Millisecond)
 		case hang:
 			close(s.reached)
 			_, _ = in.ReadString('\x00') // until the client leaves
@@ -170,7 +175,7 @@ func TestRefusalsAreToldApart(t *testing.T) {
 		"the server leaves":        {script{"RCPT": leave}, errs.External, "EOF"},
 		"the message not wanted":   {script{"DATA": "554 5.6.0" + gossip}, errs.Invalid, "message: 554 5.6.0"},
 		"the message put off":      {script{"DATA": "452 4.3.1" + gossip}, errs.External, "message: 452 4.3.1"},
-		"the message refused":      {script{message: "550 5.7.1" + gossip}, errs.Invalid, "message: 550 5.7.1"},
+		"the message too big":      {script{message: "552 5.3.4" + gossip}, errs.Invalid, "message: 552 5.3.4"},
 		"the message refused late": {script{message: "451 4.3.0" + gossip}, errs.External, "message: 451 4.3.0"},
 		"no code":                  {script{"RCPT": "canary"}, errs.External, "the protocol"},
 		"left with the message":    {script{message: leave}, errs.External, "EOF"},
@@ -183,6 +188,61 @@ func TestRefusalsAreToldApart(t *testing.T) {
 			}
 			wantText(t, err, test.says)
 		})
+	}
+}
+
+// What isn't the mail's fault is tried again: the quota is there tomorrow, and the block is lifted.
+func TestOnlyWhatIsTheMailsFaultIsFinal(t *testing.T) {
+	const anywhere, nowhere, recipients = "RCPT DATA message", "", "RCPT"
+	for answer, final := range map[string]string{
+		"550 5.1.1 no such user": anywhere, "553 5.1.2 no such host": anywhere, "501 5.1.3 bad address": anywhere,
+		"551 5.1.6 has moved": anywhere, "550 5.2.1 takes no mail": anywhere, "552 5.3.4 too big": anywhere, "554 5.6.0 not readable": anywhere,
+		"550 5.6.7 not convertible": anywhere, "550-5.1.1 no such user\r\n550 5.1.1 at all": anywhere,
+		"550 5.4.5 daily limit exceeded": nowhere, "550 5.7.1 relaying denied": nowhere, "554 5.7.1 client host blocked": nowhere,
+		"535 5.7.8 who are you": nowhere, "530 5.7.0 log in first": nowhere, "552 5.2.2 mailbox full": nowhere, "550 5.1.10 null MX": nowhere,
+		"550 5.1.8 bad sender": nowhere, "550 5.2.10 x": nowhere, "450 5.1.1 contradicts itself": nowhere, "450 4.1.1 not now": nowhere,
+		"554 no enhanced code": nowhere, "552 no enhanced code": nowhere, "503 no enhanced code": nowhere,
+		"550 no such user": recipients, "551 not local": recipients, "553 not allowed": recipients,
+	} {
+		for _, step := range []string{"RCPT", "DATA", message} {
+			t.Run(step+" "+answer, func(t *testing.T) {
+				t.Parallel()
+				_, err := play(t, script{step: answer}).mailer().Send(t.Context(), letter())
+				want := errs.External
+				if strings.Contains(final, step) {
+					want = errs.Invalid
+				}
+				if !errs.Is(err, want) || errors.Is(err, errs.ErrUnanswered) {
+					t.Errorf("%v, want %s", err, want.Code())
+				}
+			})
+		}
+	}
+}
+
+// Only when the whole message is out nobody knows what became of it.
+func TestNobodyKnowsOnlyAfterTheWholeMessage(t *testing.T) {
+	short := func(o *smtp.Options) { o.Timeout, o.AnswerTimeout = 50*time.Millisecond, 50*time.Millisecond }
+	for _, where := range []string{greeting, "EHLO", "MAIL", "RCPT", "DATA", message} {
+		for _, how := range []string{hang, leave, "canary"} {
+			if where == "EHLO" && how == "canary" {
+				continue // it is greeted another way then
+			}
+			_, err := play(t, script{where: how}).mailer(short).Send(t.Context(), letter())
+			if errors.Is(err, errs.ErrUnanswered) != (where == message) || !errs.From(err).Kind.Retryable() {
+				t.Errorf("%s: %s: %v", where, how, err)
+			}
+		}
+	}
+}
+
+// A server that examines the message takes its time: it has the message already, and a second one would be a copy.
+func TestTheLastAnswerIsWaitedForLonger(t *testing.T) {
+	t.Parallel()
+	s := play(t, script{message: late})
+	_, err := s.mailer(func(o *smtp.Options) { o.Timeout = time.Second }).Send(t.Context(), letter())
+	if err != nil || s.taken() != 1 {
+		t.Errorf("%v, %d messages", err, s.taken())
 	}
 }
 
@@ -273,12 +333,28 @@ func TestUnicodeAddressesNeedAServerThatKnowsThem(t *testing.T) {
 	}
 }
 
+// An address for the answers that the server can't take is left out: the mail is worth more.
+func TestAUnicodeReplyToNeedsAServerThatKnowsIt(t *testing.T) {
+	mail := letter()
+	mail.ReplyTo = &domain.Address{Email: "jürgen@exämple.com", Name: "Jürgen"}
+	for extensions, known := range map[string]bool{"250 8BITMIME": false, "250-8BITMIME\r\n250 SMTPUTF8": true} {
+		s := play(t, script{"EHLO": "250-here\r\n" + extensions})
+		if _, err := s.mailer().Send(t.Context(), mail); err != nil || s.taken() != 1 {
+			t.Fatalf("%v, %d messages", err, s.taken())
+		}
+		replyTo, told := strings.Contains(s.messages[0], "jürgen@exämple.com"), strings.Contains(s.told(), "SMTPUTF8")
+		if replyTo != known || told != known || strings.Contains(s.messages[0], "Reply-To") != known {
+			t.Errorf("%q: the server was told %s\n%s", extensions, s.told(), s.messages[0])
+		}
+	}
+}
+
 func TestHangingServersEndInTime(t *testing.T) {
 	for _, where := range []string{greeting, "EHLO", "MAIL", "RCPT", "DATA", message} {
 		t.Run(where, func(t *testing.T) {
 			t.Parallel()
 			s := play(t, script{where: hang})
-			_, err := s.mailer(func(o *smtp.Options) { o.Timeout = 50 * time.Millisecond }).Send(t.Context(), letter())
+			_, err := s.mailer(func(o *smtp.Options) { o.Timeout, o.AnswerTimeout = 50*time.Millisecond, 50*time.Millisecond }).Send(t.Context(), letter())
 			wantTransient(t, err, errs.Timeout, "")
 
 			s = play(t, script{where: hang})

@@ -2,13 +2,13 @@ package smtp
 
 import (
 	"bytes"
-	"fmt"
 	"net/mail"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
+	"github.com/omnistack/omnistack/platform/errs"
 )
 
 // compose returns the mail as a message: RFC 5322, with both forms of the text as multipart/alternative, RFC 2046. The mail
@@ -41,7 +41,7 @@ func compose(from domain.Mail, now time.Time) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if _, err := message.WriteTo(&out); err != nil {
-		return nil, fmt.Errorf("smtp: the message can't be written: %w", err)
+		return nil, errs.New(errs.Invalid, "The message can't be written").Because(err)
 	}
 	return out.Bytes(), nil
 }

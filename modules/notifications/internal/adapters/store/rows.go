@@ -36,22 +36,26 @@ type preferencesRow struct {
 // TableName returns the name of the table.
 func (preferencesRow) TableName() string { return "notifications_preferences" }
 
-// mailRow is the table notifications_mails. The partial index finds what may expire, for the purge.
+// mailRow is the table notifications_mails. One index counts what a user got of a kind lately; the
+// partial ones find what may expire and what still waits, for the purge.
 type mailRow struct {
 	ID           database.Key  `gorm:"primaryKey"`
 	Key          database.Key  `gorm:"not null;uniqueIndex:notifications_mails_by_key"`
-	Kind         string        `gorm:"type:text;not null"`
-	UserID       *database.Key `gorm:"index:notifications_mails_by_user"`
+	Kind         string        `gorm:"type:text;not null;index:notifications_mails_by_user,priority:2"`
+	UserID       *database.Key `gorm:"index:notifications_mails_by_user,priority:1"`
 	Template     string        `gorm:"type:text;not null"`
 	Data         *string       `gorm:"type:text"` // JSON
 	Sealed       []byte
 	State        string     `gorm:"type:text;not null"`
 	Reason       string     `gorm:"type:text;not null"`
 	Receipt      string     `gorm:"type:text;not null"`
-	CreatedAt    time.Time  `gorm:"not null;index:notifications_mails_by_age"`
-	ExpiresAt    *time.Time `gorm:"index:notifications_mails_by_expiry,where:state = 'queued' AND expires_at IS NOT NULL"`
+	CreatedAt    time.Time  `gorm:"not null;index:notifications_mails_by_age;index:notifications_mails_by_user,priority:3;index:notifications_mails_unsent,where:state = 'queued'"`
+	ExpiresAt    *time.Time `gorm:"index:notifications_mails_by_expiry,where:(state = 'queued' OR state = 'failed') AND expires_at IS NOT NULL"`
 	ClaimedUntil *time.Time
 	EndedAt      *time.Time
+
+	Unanswered      int `gorm:"not null"`
+	UnansweredSince *time.Time
 }
 
 // TableName returns the name of the table.
@@ -70,10 +74,7 @@ func (suppressionRow) TableName() string { return "notifications_suppressions" }
 // contactRow is the table notifications_contacts.
 type contactRow struct {
 	ID        database.Key `gorm:"primaryKey"`
-	Name      string       `gorm:"type:text;not null"`
-	Email     string       `gorm:"type:text;not null"`
-	Subject   string       `gorm:"type:text;not null"`
-	Message   string       `gorm:"type:text;not null"`
+	Sealed    []byte       `gorm:"not null"`
 	CreatedAt time.Time    `gorm:"not null;index:notifications_contacts_by_age"`
 }
 
@@ -101,13 +102,13 @@ func scanNotification(found database.Row) (domain.Notification, error) {
 }
 
 const mailFields = `SELECT id, key, kind, user_id, template, data, sealed, state, reason, receipt, created_at, expires_at,
-	claimed_until, ended_at FROM notifications_mails`
+	claimed_until, ended_at, unanswered, unanswered_since FROM notifications_mails`
 
 func scanLetter(found database.Row) (domain.Letter, error) {
 	var l domain.Letter
 	var user, data *string
 	err := found.Scan(&l.ID, &l.Key, &l.Kind, &user, &l.Template, &data, &l.Sealed, &l.State, &l.Reason, &l.Receipt,
-		&l.CreatedAt, &l.ExpiresAt, &l.ClaimedUntil, &l.EndedAt)
+		&l.CreatedAt, &l.ExpiresAt, &l.ClaimedUntil, &l.EndedAt, &l.Unanswered, &l.UnansweredSince)
 	if user != nil {
 		l.User = *user
 	}
@@ -115,15 +116,8 @@ func scanLetter(found database.Row) (domain.Letter, error) {
 		err = json.Unmarshal([]byte(*data), &l.Data)
 	}
 	l.CreatedAt, l.ExpiresAt = l.CreatedAt.UTC(), inUTC(l.ExpiresAt)
-	l.ClaimedUntil, l.EndedAt = inUTC(l.ClaimedUntil), inUTC(l.EndedAt)
+	l.ClaimedUntil, l.EndedAt, l.UnansweredSince = inUTC(l.ClaimedUntil), inUTC(l.EndedAt), inUTC(l.UnansweredSince)
 	return l, err
-}
-
-func scanContact(found database.Row) (domain.ContactMessage, error) {
-	var m domain.ContactMessage
-	err := found.Scan(&m.ID, &m.Name, &m.Email, &m.Subject, &m.Message, &m.Received)
-	m.Received = m.Received.UTC()
-	return m, err
 }
 
 func scanPreferences(found database.Row) (domain.Preferences, error) {

@@ -4,6 +4,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -120,7 +121,7 @@ func (s *Store) AddLetter(ctx context.Context, l domain.Letter) (bool, error) {
 	added := &mailRow{
 		ID: database.Key(l.ID), Key: database.Key(l.Key), Kind: l.Kind, Template: l.Template, Data: jsonOf(l.Data), Sealed: l.Sealed,
 		State: string(l.State), Reason: l.Reason, Receipt: l.Receipt, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
-		ClaimedUntil: l.ClaimedUntil, EndedAt: l.EndedAt,
+		ClaimedUntil: l.ClaimedUntil, EndedAt: l.EndedAt, Unanswered: l.Unanswered, UnansweredSince: l.UnansweredSince,
 	}
 	if l.User != "" {
 		added.UserID = new(database.Key(l.User))
@@ -136,20 +137,40 @@ func (s *Store) LockLetter(ctx context.Context, letterID string) (domain.Letter,
 // SaveLetter writes what can change.
 func (s *Store) SaveLetter(ctx context.Context, l domain.Letter) error {
 	done := s.db.Tx(ctx).Model(&mailRow{}).Where("id = ?", l.ID).UpdateColumns(map[string]any{
-		"sealed":        l.Sealed,
-		"state":         string(l.State),
-		"reason":        l.Reason,
-		"receipt":       l.Receipt,
-		"claimed_until": l.ClaimedUntil,
-		"ended_at":      l.EndedAt,
+		"sealed":           l.Sealed,
+		"state":            string(l.State),
+		"reason":           l.Reason,
+		"receipt":          l.Receipt,
+		"claimed_until":    l.ClaimedUntil,
+		"ended_at":         l.EndedAt,
+		"unanswered":       l.Unanswered,
+		"unanswered_since": l.UnansweredSince,
 	})
 	return database.Classify(done.Error)
 }
 
-// Suppress puts an address on the list unless it is there.
-func (s *Store) Suppress(ctx context.Context, hash, reason string, at time.Time) error {
-	_, err := s.addNew(ctx, &suppressionRow{AddressHash: database.Key(hash), Reason: reason, CreatedAt: at})
-	return err
+// CountLetters returns how many letters of the kind were written to the user since the time.
+func (s *Store) CountLetters(ctx context.Context, user id.Scope, kind string, since time.Time) (int64, error) {
+	return database.One(s.db.Read(ctx).Raw(
+		"SELECT count(*) FROM notifications_mails WHERE user_id = ? AND kind = ? AND created_at > ?", user.User, kind, since,
+	), database.Scalar[int64])
+}
+
+// suppressBatch is how many addresses one statement takes: PostgreSQL and SQLite bound its arguments.
+const suppressBatch = 1000
+
+// Suppress puts those of the addresses on the list that aren't there, in their order.
+func (s *Store) Suppress(ctx context.Context, suppressions []domain.Suppression) error {
+	for batch := range slices.Chunk(suppressions, suppressBatch) {
+		rows := make([]suppressionRow, len(batch))
+		for i, one := range batch {
+			rows[i] = suppressionRow{AddressHash: database.Key(one.Hash), Reason: one.Reason, CreatedAt: one.At}
+		}
+		if _, err := s.addNew(ctx, &rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Suppressed returns those of the hashes that are on the list.
@@ -162,16 +183,14 @@ func (s *Store) Suppressed(ctx context.Context, hashes []string) ([]string, erro
 }
 
 // AddContact adds a message.
-func (s *Store) AddContact(ctx context.Context, m domain.ContactMessage) error {
-	return database.Classify(s.db.Tx(ctx).Create(&contactRow{
-		ID: database.Key(m.ID), Name: m.Name, Email: m.Email, Subject: m.Subject, Message: m.Message, CreatedAt: m.Received,
-	}).Error)
+func (s *Store) AddContact(ctx context.Context, messageID string, sealed []byte, at time.Time) error {
+	return database.Classify(s.db.Tx(ctx).Create(&contactRow{ID: database.Key(messageID), Sealed: sealed, CreatedAt: at}).Error)
 }
 
 // Contact returns one message.
-func (s *Store) Contact(ctx context.Context, messageID string) (domain.ContactMessage, error) {
-	query := s.db.Read(ctx).Raw("SELECT id, name, email, subject, message, created_at FROM notifications_contacts WHERE id = ?", messageID)
-	return one(query, scanContact, "Message", messageID)
+func (s *Store) Contact(ctx context.Context, messageID string) ([]byte, error) {
+	query := s.db.Read(ctx).Raw("SELECT sealed FROM notifications_contacts WHERE id = ?", messageID)
+	return one(query, database.Scalar[[]byte], "Message", messageID)
 }
 
 // Erase removes the user's rows.
@@ -184,11 +203,19 @@ func (s *Store) Erase(ctx context.Context, user id.Scope) error {
 	return nil
 }
 
-// ExpireLetters closes queued letters that expired.
+// ExpireLetters closes letters that expired and weren't sent.
 func (s *Store) ExpireLetters(ctx context.Context, now time.Time, limit int) (int64, error) {
 	done := s.db.Tx(ctx).Exec(`UPDATE notifications_mails SET state = ?, sealed = NULL, claimed_until = NULL, ended_at = ? WHERE id IN
-		(SELECT id FROM notifications_mails WHERE state = 'queued' AND expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?)`,
+		(SELECT id FROM notifications_mails WHERE (state = 'queued' OR state = 'failed') AND expires_at IS NOT NULL AND expires_at <= ? ORDER BY expires_at LIMIT ?)`,
 		string(domain.Expired), now, now, limit)
+	return done.RowsAffected, database.Classify(done.Error)
+}
+
+// AbandonLetters closes letters, as failed, that were written before the time and still wait.
+func (s *Store) AbandonLetters(ctx context.Context, before, now time.Time, limit int) (int64, error) {
+	done := s.db.Tx(ctx).Exec(`UPDATE notifications_mails SET state = ?, reason = ?, claimed_until = NULL, ended_at = ? WHERE id IN
+		(SELECT id FROM notifications_mails WHERE state = 'queued' AND created_at < ? ORDER BY created_at LIMIT ?)`,
+		string(domain.Failed), domain.Abandoned, now, before, limit)
 	return done.RowsAffected, database.Classify(done.Error)
 }
 

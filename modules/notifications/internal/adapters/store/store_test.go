@@ -118,6 +118,7 @@ func TestLettersComeBackAsTheyWere(t *testing.T) {
 				ID: letterID, Key: letterID + storetest.Text(r, 200), Kind: storetest.Text(r, 20), Template: storetest.Text(r, 20),
 				State: domain.Queued, Reason: storetest.Text(r, 20), Receipt: storetest.Text(r, 100), CreatedAt: storetest.Time(r),
 				ExpiresAt: optionalTime(r), ClaimedUntil: optionalTime(r), EndedAt: optionalTime(r),
+				Unanswered: r.IntN(3), UnansweredSince: optionalTime(r),
 			}
 			if r.IntN(2) == 0 {
 				l.User, l.Data = storetest.Text(r, 40), data(r)
@@ -193,10 +194,10 @@ func TestTheStoreIsTransactional(t *testing.T) {
 			return s.AddNotification(ctx, notification(alice, name), name)
 		}, has("notifications", "id"))
 		storetest.Transactional(t, s.db, func(ctx context.Context, name string) error {
-			return s.Suppress(ctx, name, domain.Bounced, birth)
+			return s.Suppress(ctx, []domain.Suppression{{Hash: name, Reason: domain.Bounced, At: birth}})
 		}, has("notifications_suppressions", "address_hash"))
 		storetest.Transactional(t, s.db, func(ctx context.Context, name string) error {
-			return s.AddContact(ctx, domain.ContactMessage{ID: name, Contact: domain.Contact{Received: birth}})
+			return s.AddContact(ctx, name, []byte("x"), birth)
 		}, has("notifications_contacts", "id"))
 		storetest.Transactional(t, s.db, func(ctx context.Context, name string) error {
 			_, err := s.LockPreferences(ctx, id.Of(name))
@@ -345,8 +346,10 @@ func TestListsAreInATotalOrder(t *testing.T) {
 func TestSuppressions(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		s.commit(t, func(ctx context.Context) error {
-			return errors.Join(s.Suppress(ctx, "a", domain.Bounced, birth), s.Suppress(ctx, "b", domain.Complained, birth),
-				s.Suppress(ctx, "a", domain.Complained, later))
+			return errors.Join(
+				s.Suppress(ctx, []domain.Suppression{{Hash: "a", Reason: domain.Bounced, At: birth}, {Hash: "b", Reason: domain.Complained, At: birth}}),
+				s.Suppress(ctx, []domain.Suppression{{Hash: "a", Reason: domain.Complained, At: later}}),
+				s.Suppress(ctx, nil))
 		})
 		if rows := testkit.Rows(t, s.db, "notifications_suppressions", "reason = ? OR address_hash = ?", domain.Bounced, "b"); rows != 2 {
 			t.Errorf("%d rows are as they were first", rows)
@@ -362,17 +365,57 @@ func TestSuppressions(t *testing.T) {
 	})
 }
 
+// More than one statement takes.
+func TestManySuppressions(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		var all []domain.Suppression
+		for i := range 1100 {
+			all = append(all, domain.Suppression{Hash: fmt.Sprintf("%04d", i), Reason: domain.Bounced, At: birth})
+		}
+		for range 2 {
+			s.commit(t, func(ctx context.Context) error { return s.Suppress(ctx, all) })
+		}
+		if rows := testkit.Rows(t, s.db, "notifications_suppressions", ""); rows != len(all) {
+			t.Errorf("%d addresses are suppressed", rows)
+		}
+	})
+}
+
+func TestLettersAreCounted(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		for i := range 5 {
+			l := letter("alice", fmt.Sprint(i))
+			l.CreatedAt = birth.Add(time.Duration(i) * time.Hour)
+			s.post(t, l)
+		}
+		other := letter("alice", "other")
+		other.Kind, other.CreatedAt = domain.KindSecurity, later
+		s.post(t, other, letter("bob", "bob's"))
+		if count, err := s.CountLetters(t.Context(), alice, domain.KindWelcome, birth.Add(time.Hour)); err != nil || count != 3 {
+			t.Errorf("there are %d, %v, want those behind the second", count, err)
+		}
+		s.commit(t, func(ctx context.Context) error {
+			l := letter("alice", "now")
+			l.CreatedAt = later
+			if _, err := s.AddLetter(ctx, l); err != nil {
+				return err
+			}
+			if count, err := s.CountLetters(ctx, alice, domain.KindWelcome, birth); err != nil || count != 5 {
+				t.Errorf("within a transaction there are %d, %v", count, err)
+			}
+			return nil
+		})
+	})
+}
+
 func TestContactMessagesComeBackAsTheyWere(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		r := storetest.Random(t)
 		for range 20 {
-			m := domain.ContactMessage{ID: id.New(), Contact: domain.Contact{
-				Name: storetest.Text(r, 100), Email: storetest.Text(r, 100), Subject: storetest.Text(r, 200), Message: storetest.Text(r, 5000),
-				Received: storetest.Time(r),
-			}}
-			s.commit(t, func(ctx context.Context) error { return s.AddContact(ctx, m) })
-			if found, err := s.Contact(t.Context(), m.ID); err != nil || found != m {
-				t.Fatalf("added %+v\nfound %+v, %v", m, found, err)
+			messageID, sealed := id.New(), []byte(storetest.Text(r, 5000)+"\x00\xff")
+			s.commit(t, func(ctx context.Context) error { return s.AddContact(ctx, messageID, sealed, birth) })
+			if found, err := s.Contact(t.Context(), messageID); err != nil || !bytes.Equal(found, sealed) {
+				t.Fatalf("added %q\nfound %q, %v", sealed, found, err)
 			}
 		}
 		if _, err := s.Contact(t.Context(), "none"); !errs.Is(err, errs.NotFound) {
@@ -409,12 +452,14 @@ func TestPurges(t *testing.T) {
 			s.notify(t, n)
 			s.post(t, l)
 			s.commit(t, func(ctx context.Context) error {
-				return s.AddContact(ctx, domain.ContactMessage{ID: n.ID, Contact: domain.Contact{Received: at}})
+				return s.AddContact(ctx, n.ID, []byte("x"), at)
 			})
 		}
 		never, sent := letter("alice", "never"), letter("alice", "sent")
 		never.CreatedAt, sent.CreatedAt, sent.ExpiresAt, sent.State = later, later, &birth, domain.Sent
-		s.post(t, never, sent)
+		failed := letter("alice", "failed")
+		failed.CreatedAt, failed.State, failed.Sealed, failed.ExpiresAt = later, domain.Failed, []byte("x"), &birth
+		s.post(t, never, sent, failed)
 
 		before := birth.Add(3 * time.Hour) // behind three of five, and at the fourth
 		steps := func(name string, purge func(ctx context.Context, before time.Time, limit int) (int64, error), want ...int64) {
@@ -429,16 +474,23 @@ func TestPurges(t *testing.T) {
 				})
 			}
 		}
-		steps("expire", s.ExpireLetters, 2, 2, 0)
-		if rows := testkit.Rows(t, s.db, "notifications_mails", "state = 'expired' AND sealed IS NULL AND ended_at = ?", before); rows != 4 {
-			t.Errorf("%d letters expired, want those of before and of now", rows)
+		steps("expire", s.ExpireLetters, 2, 2, 1, 0)
+		if rows := testkit.Rows(t, s.db, "notifications_mails", "state = 'expired' AND sealed IS NULL AND ended_at = ?", before); rows != 5 {
+			t.Errorf("%d letters expired, want those of before and of now, and the one that failed", rows)
 		}
 		if rows := testkit.Rows(t, s.db, "notifications_mails", "state = 'queued'"); rows != 2 {
 			t.Errorf("%d letters wait, want the one that expires later and the one that never does", rows)
 		}
+		abandon := func(ctx context.Context, before time.Time, limit int) (int64, error) {
+			return s.AbandonLetters(ctx, before, later, limit)
+		}
+		steps("abandon", abandon, 1, 0)
+		if rows := testkit.Rows(t, s.db, "notifications_mails", "state = 'failed' AND reason = 'abandoned' AND ended_at = ?", later); rows != 1 {
+			t.Errorf("%d letters are abandoned, want the one that waits since before", rows)
+		}
 		steps("notifications", s.PurgeNotifications, 2, 1, 0)
 		steps("contacts", s.PurgeContacts, 2, 1, 0)
-		steps("letters", s.PurgeLetters, 2, 2, 1, 0) // with the two that were written an hour after birth
+		steps("letters", s.PurgeLetters, 2, 2, 2, 0) // with the three that were written an hour after birth
 		for table, want := range map[string]int{"notifications": 2, "notifications_mails": 2, "notifications_contacts": 2} {
 			if rows := testkit.Rows(t, s.db, table, ""); rows != want {
 				t.Errorf("%s: %d rows are left, want %d", table, rows, want)
