@@ -4,12 +4,14 @@ package wiregen
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"runtime/debug"
 	"time"
 
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
@@ -24,12 +26,13 @@ type App struct {
 	verifier *auth.Verifier
 	bus      *bus.Bus
 	jobs     *jobs.Client
+	trail    *audit.Log
 	roles    Roles
 	drain    time.Duration // how long running requests may take to finish when the program is stopped
 }
 
 func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
-	carrier *bus.Bus, background *jobs.Client, described house, roles Roles) (*App, error) {
+	carrier *bus.Bus, background *jobs.Client, described house, trail *audit.Log, roles Roles) (*App, error) {
 	modules.Notifications.Report(modules.Describe)
 	deliveries, err := carrier.Register(described)
 	if err != nil {
@@ -42,7 +45,9 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 		return nil, err
 	}
 	drain := settings.Platform.HTTP.RequestTimeout + margin
-	return &App{Server: server, Modules: modules, verifier: verifier, bus: carrier, jobs: background, roles: roles, drain: drain}, nil
+	return &App{
+		Server: server, Modules: modules, verifier: verifier, bus: carrier, jobs: background, trail: trail, roles: roles, drain: drain,
+	}, nil
 }
 
 // The roles a process can have, as the flag of serve names them.
@@ -144,8 +149,19 @@ func (a *App) stopWork(ctx context.Context, told <-chan time.Time) error {
 	return errors.Join(err, a.bus.Stop(delivering))
 }
 
-// ReplayDead delivers again the events that were given up, and returns how many deliveries that were.
+// ReplayDead delivers again the events that were given up, and returns how many deliveries that were. It goes on in many
+// transactions, so the audit log has it before it begins.
 func (a *App) ReplayDead(ctx context.Context, which bus.Dead) (int, error) {
+	input, err := json.Marshal(which)
+	if err != nil {
+		return 0, err
+	}
+	err = a.trail.Operate(ctx, func(context.Context) (httpserver.Act, error) {
+		return httpserver.Act{Action: "events replay", Input: input}, nil
+	})
+	if err != nil {
+		return 0, err
+	}
 	return a.bus.ReplayDead(ctx, which)
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/cache"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -34,7 +35,7 @@ func Catalog() ([]module.Canvas, error) {
 		return nil, err
 	}
 	modules := unopened(settings)
-	server := httpserver.New(httpserver.Options{HTTP: settings.Platform.HTTP}, zap.NewNop())
+	server := httpserver.New(httpserver.Options{HTTP: settings.Platform.HTTP, Audit: &audit.Log{}}, zap.NewNop())
 	modules.mount(server)
 
 	var catalog []module.Canvas

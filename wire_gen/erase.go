@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
@@ -27,9 +28,9 @@ const afterwards = time.Minute
 // house are the tables of contents of everything that publishes, consumes or works: the modules, and what the house adds.
 type house []module.Descriptor
 
-func newHouse(modules *Modules, background *jobs.Client, clock clock.Clock, settings *Settings) house {
+func newHouse(modules *Modules, background *jobs.Client, trail *audit.Log, clock clock.Clock, settings *Settings) house {
 	described := modules.Describe()
-	return append(described, erasure(described, background, clock, settings))
+	return append(described, erasure(described, background, clock, settings), module.Descriptor{Name: "audit", Jobs: trail.Jobs()})
 }
 
 // erasure is what the house adds to the erasure that each module does when it hears of a deleted user: jobs forget whose they

@@ -8,6 +8,7 @@ import (
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
@@ -35,7 +36,9 @@ func (m *Modules) Describe() []module.Descriptor {
 }
 
 // Platform returns the tables of contents of the platform's packages that keep something in the database.
-func Platform() []module.Descriptor { return []module.Descriptor{bus.Describe(), jobs.Describe()} }
+func Platform() []module.Descriptor {
+	return []module.Descriptor{bus.Describe(), jobs.Describe(), audit.Describe()}
+}
 
 // mount registers every module's routes.
 func (m *Modules) mount(server *httpserver.Server) {

@@ -14,6 +14,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/asyncapi"
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/cache"
@@ -150,7 +151,8 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
-	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
+	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
+	roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -167,6 +169,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 		HTTP:    conf,
 		Auth:    gate,
 		Tx:      db,
+		Audit:   trail,
 		Checks:  checks,
 	}
 	if !settings.Platform.Core.Environment.OnDesk() {
@@ -182,6 +185,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 	modules.mount(server)
 	carrier.Routes(server.Router("events"))
 	background.Routes(server.Router("jobs"))
+	trail.Routes(server.Router("audit"))
 	if conf.DocsEnabled {
 		document, err := asyncapi.Document(options.Title, options.Version, described)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -53,6 +54,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		bus.New,
 		wire.Bind(new(events.Publisher), new(*bus.Bus)),
 		newHouse,
+		audit.New,
 		newServer,
 		newApp,
 	))

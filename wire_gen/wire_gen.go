@@ -12,6 +12,7 @@ import (
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
+	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -96,14 +97,15 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Notifications: notificationsmodModule,
 		Settings:      settings,
 	}
-	wiregenHouse := newHouse(modules, jobsClient, clock, settings)
-	server, err := newServer(settings, db, client, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, roles, log)
+	auditLog := audit.New(db, cursors, clock)
+	wiregenHouse := newHouse(modules, jobsClient, auditLog, clock, settings)
+	server, err := newServer(settings, db, client, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, wiregenHouse, roles)
+	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, wiregenHouse, auditLog, roles)
 	if err != nil {
 		cleanup2()
 		cleanup()

@@ -259,9 +259,10 @@ func (b *Bus) again(ctx context.Context, eventID, consumer string) error {
 
 // Dead picks deliveries that were given up. What is zero picks all.
 type Dead struct {
-	Event    string // the name of the events
-	Consumer string
-	From, To time.Time // when they happened
+	Event    string    `json:"name,omitempty"` // of the events
+	Consumer string    `json:"consumer,omitempty"`
+	From     time.Time `json:"from,omitzero"` // when they happened
+	To       time.Time `json:"to,omitzero"`
 }
 
 // ReplayDead delivers again what was given up until now, and returns how many deliveries that were. It takes them in pieces,

@@ -20,6 +20,8 @@ type call struct {
 	started     time.Time
 	fromHere    bool           // by a client on this machine that calls it by a name of its own
 	route       *Route         // nil when no route matches
+	params      gin.Params     // what the path holds for the route's parameters
+	body        *body          // nil without one
 	principal   auth.Principal // zero before authentication and on public routes
 	ifNoneMatch string         // what the client has already, for a 304
 	failure     error          // what went wrong, with its cause, for the log only

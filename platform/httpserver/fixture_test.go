@@ -55,7 +55,7 @@ func newFixture(t *testing.T, register func(*Router), adjust ...func(*Options)) 
 		return nil
 	}))
 	options := Options{
-		Title: "Test", Version: "v1", Auth: accounts{}, Tx: f.tx,
+		Title: "Test", Version: "v1", Auth: accounts{}, Tx: f.tx, Audit: &scribe{tx: f.tx},
 		HTTP: config.HTTP{APIPrefix: "/api/v1", BodyLimit: 1 << 20, RequestTimeout: 10 * time.Second},
 	}
 	for _, change := range adjust {

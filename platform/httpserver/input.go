@@ -33,6 +33,7 @@ func (a adapter) Handle(op *huma.Operation, serve func(huma.Context)) {
 		}
 	}
 	a.server.handle(op.Method, op.Path, func(c *gin.Context) {
+		callIn(c).params = c.Params
 		err := checkPath(c.Params)
 		if err == nil {
 			err = checkQuery(c.Request.URL.RawQuery, known)
@@ -113,12 +114,17 @@ func checkMedia(r *http.Request, accepted map[string]*huma.MediaType) error {
 type body struct {
 	io.ReadCloser
 	left, limit int64
+	keeps       bool   // whether the audit log will want it
+	kept        []byte // its beginning, one byte more than the audit log takes
 }
 
 // Read reads on. Beyond the limit it fails with errs.TooLarge, and with errs.Malformed if the body breaks off.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
+	if b.keeps {
+		b.kept = append(b.kept, p[:min(n, maxActInput+1-len(b.kept))]...)
+	}
 	switch {
 	case b.left < 0:
 		return n, errTooLarge(b.limit)

@@ -112,26 +112,27 @@ func unchanged(ifNoneMatch, tag string) bool {
 
 // answered is what Query and Mutation need of an answer, whatever its body.
 type answered interface {
-	// settle decides the status, of which the route may name one and 0 is the usual.
-	settle(status int, ifNoneMatch string)
+	// settle decides the status, of which the route may name one and 0 is the usual, and returns it.
+	settle(status int, ifNoneMatch string) int
 	// content returns the body, nil for none.
 	content() any
 }
 
-func (o *Object[T]) settle(status int, ifNoneMatch string) {
+func (o *Object[T]) settle(status int, ifNoneMatch string) int {
 	o.Status = cmp.Or(o.Status, status, http.StatusOK)
 	if unchanged(ifNoneMatch, o.ETag) {
 		o.Status = http.StatusNotModified
 	}
+	return o.Status
 }
 
 func (o *Object[T]) content() any { return o.Body }
 
-func (*Page) settle(int, string) {}
-func (*Page) content() any       { return nil } // huma writes bytes as they are
+func (*Page) settle(status int, _ string) int { return cmp.Or(status, http.StatusOK) }
+func (*Page) content() any                    { return nil } // huma writes bytes as they are
 
-func (l *List[T]) settle(int, string) {}
-func (l *List[T]) content() any       { return l.Body }
+func (l *List[T]) settle(status int, _ string) int { return cmp.Or(status, http.StatusOK) }
+func (l *List[T]) content() any                    { return l.Body }
 
-func (*Empty) settle(int, string) {}
-func (*Empty) content() any       { return nil }
+func (*Empty) settle(status int, _ string) int { return cmp.Or(status, http.StatusNoContent) }
+func (*Empty) content() any                    { return nil }

@@ -74,14 +74,19 @@ type answer[O any] interface {
 	answered
 }
 
-// Query registers an operation that changes nothing.
+// Query registers an operation that changes nothing. For administrators that is a GET: what they do is recorded, and a
+// Mutation is what records it.
 func Query[I, O any, P answer[O]](r *Router, route Route, handle func(ctx context.Context, in *I) (*O, error)) {
+	if route.Guard == Admin && route.Method != http.MethodGet {
+		panic(fmt.Sprintf("httpserver: %s %s: what administrators change is a Mutation, or it isn't recorded", route.Method, route.Path))
+	}
 	huma.Register(r.server.api, r.add(route, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, err
 		}
-		return out, render(ctx, P(out), route.Status)
+		_, err = render(ctx, P(out), route.Status)
+		return out, err
 	})
 }
 
@@ -92,38 +97,48 @@ type Commit[O any] func(ctx context.Context) (*O, error)
 // Mutation registers an operation that changes something. All of them have this one shape: handle checks the input
 // and asks ports and outside services; the Commit it returns then runs in ONE transaction, where effects, events and
 // the answer itself become true together. The answer is marshalled before the transaction commits, so that nothing
-// can fail between the commit and the answer, and sent after.
+// can fail between the commit and the answer, and sent after. What an administrator does is recorded in the same
+// transaction, and an attempt that was refused in one of its own.
 func Mutation[I, O any, P answer[O]](r *Router, route Route, handle func(ctx context.Context, in *I) (Commit[O], error)) {
+	audit := r.audited(route)
 	huma.Register(r.server.api, r.add(route, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
 		commit, err := handle(ctx, in)
 		if err != nil {
-			return nil, err
+			return nil, audit.refused(ctx, err)
 		}
 		var out *O
 		err = r.server.options.Tx.WithinTx(ctx, func(ctx context.Context) error {
 			if out, err = commit(ctx); err != nil {
 				return err
 			}
-			return render(ctx, P(out), route.Status)
+			status, err := render(ctx, P(out), route.Status)
+			if err != nil {
+				return err
+			}
+			return audit.done(ctx, status)
 		})
-		return out, err
+		if err != nil {
+			return nil, audit.refused(ctx, err)
+		}
+		return out, nil
 	})
 }
 
-// render settles the answer's status and marshals its body into the call's record, from where useRendered takes it.
-// Nothing is sent before the whole of it is there, so that an answer that can't be marshalled is an error like others.
-func render(ctx context.Context, out answered, status int) error {
+// render settles the answer's status, which it returns, and marshals its body into the call's record, from where
+// useRendered takes it. Nothing is sent before the whole of it is there, so that an answer that can't be marshalled is
+// an error like others.
+func render(ctx context.Context, out answered, status int) (int, error) {
 	record := callOf(ctx)
-	out.settle(status, record.ifNoneMatch)
+	status = out.settle(status, record.ifNoneMatch)
 	content := out.content()
 	if content == nil {
-		return nil
+		return status, nil
 	}
 	var err error
 	if record.rendered, err = json.Marshal(content, json.Deterministic(true)); err != nil { // of maps, too
-		return fmt.Errorf("the answer can't be marshalled: %w", err)
+		return 0, fmt.Errorf("the answer can't be marshalled: %w", err)
 	}
-	return nil
+	return status, nil
 }
 
 // useRendered is the huma transformer that puts the call, with its rendered body, in the place of an answer.

@@ -59,6 +59,7 @@ type Options struct {
 	HTTP    config.HTTP
 	Auth    Authenticator
 	Tx      Transactor
+	Audit   Auditor // needed by what administrators change
 	Checks  []Check
 
 	// Notice is how long a server that is told to stop goes on answering, so that balancers learn of it and send their

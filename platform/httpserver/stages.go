@@ -243,7 +243,12 @@ func (s *Server) limitBody(c *gin.Context) {
 	case c.Request.ContentLength > limit:
 		refuse(c, errTooLarge(limit))
 	case c.Request.ContentLength != 0:
-		c.Request.Body = &body{ReadCloser: c.Request.Body, left: limit, limit: limit}
+		record := callIn(c)
+		record.body = &body{
+			ReadCloser: c.Request.Body, left: limit, limit: limit,
+			keeps: record.route != nil && record.route.Guard == Admin,
+		}
+		c.Request.Body = record.body
 	}
 }
 
