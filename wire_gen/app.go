@@ -165,6 +165,19 @@ func (a *App) ReplayDead(ctx context.Context, which bus.Dead) (int, error) {
 	return a.bus.ReplayDead(ctx, which)
 }
 
+// Appoint gives a user a role, on behalf of whoever runs the product, and returns the user's id, as usersmod's Appoint does.
+// The action is what the audit log calls it.
+func (a *App) Appoint(ctx context.Context, action, issuer, subject string, role auth.Role) (userID string, err error) {
+	err = a.trail.Operate(ctx, func(ctx context.Context) (httpserver.Act, error) {
+		if userID, err = a.Modules.Users.Appoint(ctx, issuer, subject, role); err != nil {
+			return httpserver.Act{}, err
+		}
+		input, err := json.Marshal(map[string]auth.Role{"role": role})
+		return httpserver.Act{Action: action, Target: userID, Input: input}, err
+	})
+	return userID, err
+}
+
 // version is set when a release is built: -ldflags "-X github.com/omnistack/omnistack/wire_gen.version=v1.2.3".
 var version string
 

@@ -81,7 +81,7 @@ func (c *cli) root() *cobra.Command {
 		},
 	}
 	return group(root,
-		c.serveCommand(), c.workerCommand(), c.migrateCommand(), c.seedCommand(), c.tokenCommand(),
+		c.serveCommand(), c.workerCommand(), c.migrateCommand(), c.seedCommand(), c.tokenCommand(), c.adminCommand(),
 		c.configCommand(), c.doctorCommand(), c.modulesCommand(), c.eventsCommand(), c.versionCommand(),
 	)
 }

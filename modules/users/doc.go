@@ -15,8 +15,8 @@
 //   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
 //   - A suspended or deleted user can do nothing.
 //   - An API key acts for its owner within its scopes, and never as an administrator. It is shown once; only its hash is kept.
-//   - Only a superadmin makes or unmakes administrators; nobody changes their own role or suspends themselves, and the last
-//     active superadmin stays.
+//   - Only a superadmin, or an operator on the command line, makes or unmakes administrators; nobody changes their own role
+//     or suspends themselves, and the last active superadmin stays.
 //   - Every change that matters elsewhere is told, once, by an event.
 //
 // It refuses to keep passwords, to sign anybody in, and to tell one user, unless an administrator, about another.

@@ -1,6 +1,7 @@
 package usersmod
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -69,6 +70,15 @@ func (m *Module) Accounts() auth.Accounts { return accounts.New(m.app) }
 
 // Keys returns what API keys are good.
 func (m *Module) Keys() auth.Keys { return accounts.NewKeys(m.app) }
+
+// Appoint gives a user a role, on behalf of whoever runs the product, and returns the user's id. The user is the one who
+// signs in with the subject at the issuer. An empty issuer is the primary provider's; then the subject may be the id of a
+// user too. Nobody is errs.NotFound; the end of the last superadmin is errs.Conflict.
+func (m *Module) Appoint(ctx context.Context, issuer, subject string, role auth.Role) (userID string, err error) {
+	who := domain.Identity{Issuer: cmp.Or(issuer, m.deps.Issuer), Subject: subject}
+	user, err := m.app.Appoint(ctx, who, issuer == "", domain.Role(role))
+	return user.ID, err
+}
 
 // Describe returns the table of contents.
 func (m *Module) Describe() module.Descriptor {
