@@ -227,3 +227,21 @@ func TestProjectsTellWhatHappens(t *testing.T) {
 		wantTold(t, app, made.Text("id"), "projects.project_created.v1", "projects.project_renamed.v1", "projects.project_deleted.v1")
 	})
 }
+
+// Who is a superadmin by the word of the identity provider can't be suspended or deleted by a plain administrator, and can
+// once the provider names another role.
+func TestATokensRoleProtects(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		admin := app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"}))
+		app.As(app.Token(t, auth.DevClaims{Subject: "chief", Role: "superadmin"})).Do(t, "GET", me).Want(200)
+		suspend := testkit.Body(`{"is_active": false}`)
+		admin.Do(t, "PATCH", "/api/v1/admin/users/chief", suspend).WantError(403, "FORBIDDEN")
+		admin.Do(t, "DELETE", "/api/v1/admin/users/chief").WantError(403, "FORBIDDEN")
+
+		apptest.Await(t, "the end of what is remembered of the old token", func() bool {
+			app.User(t, "chief").Do(t, "GET", me).Want(200)
+			return testkit.Rows(t, app.DB, "users", "id = 'chief' AND token_role = ''") == 1
+		})
+		admin.Do(t, "PATCH", "/api/v1/admin/users/chief", suspend).Want(200)
+	})
+}

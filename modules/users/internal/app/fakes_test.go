@@ -127,6 +127,13 @@ func (f *fakeStore) NoteLogin(ctx context.Context, userID string, at time.Time, 
 	return f.Call(ctx, "note")
 }
 
+func (f *fakeStore) NoteTokenRole(ctx context.Context, userID string, role domain.Role) error {
+	user := f.users[userID]
+	user.TokenRole = role
+	f.users[userID] = user
+	return f.Call(ctx, "note")
+}
+
 func (f *fakeStore) LockWithSuperadmins(ctx context.Context, userID string) (domain.User, []string, error) {
 	user, err := f.find(userID, f.Call(ctx, "hold"))
 	return user, f.idsOf(domain.RoleSuperadmin), err

@@ -43,6 +43,9 @@ type Store interface {
 	// NoteLogin notes that a living user signed in, unless a login is noted that is no more than domain.LoginWindow older.
 	NoteLogin(ctx context.Context, userID string, at time.Time, session string) error
 
+	// NoteTokenRole notes which role the last token of a living user named.
+	NoteTokenRole(ctx context.Context, userID string, role domain.Role) error
+
 	// LockWithSuperadmins is Lock that also returns the ids of the living superadmins who aren't suspended, in order. None
 	// of them changes until the transaction ends either.
 	LockWithSuperadmins(ctx context.Context, userID string) (user domain.User, superadmins []string, err error)

@@ -10,7 +10,7 @@ import (
 	"github.com/omnistack/omnistack/platform/id"
 )
 
-// loginPatience is how long a request waits at most until its login is noted.
+// loginPatience is how long a request waits at most until its login, or the role in its token, is noted.
 const loginPatience = 250 * time.Millisecond
 
 // SignIn returns the user behind a verified identity, and makes one at the first request. A suspended or deleted
@@ -27,20 +27,21 @@ func (a *App) SignIn(ctx context.Context, claims domain.Claims) (domain.User, er
 		return user, err
 	}
 	if user.IsLogin(claims) {
-		a.noteLogin(ctx, user.ID, claims)
+		at := domain.LoginAt(claims, a.clock.Now())
+		a.note(ctx, func(ctx context.Context) error { return a.store.NoteLogin(ctx, user.ID, at, claims.Session) })
+	}
+	if user.TokenRole != claims.Role {
+		a.note(ctx, func(ctx context.Context) error { return a.store.NoteTokenRole(ctx, user.ID, claims.Role) })
 	}
 	return user, nil
 }
 
-// noteLogin remembers that the user signed in. If it fails the request goes on without: the login is still to be seen in the
-// token, and the next request that asks for the account tries again.
-func (a *App) noteLogin(ctx context.Context, userID string, claims domain.Claims) {
+// note remembers what a token says. If it fails the request goes on without: it is still to be seen in the token, and the next
+// request that asks for the account tries again.
+func (a *App) note(ctx context.Context, write func(ctx context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, loginPatience)
 	defer cancel()
-	at := domain.LoginAt(claims, a.clock.Now())
-	_ = a.tx.WithinTx(ctx, func(ctx context.Context) error {
-		return a.store.NoteLogin(ctx, userID, at, claims.Session)
-	})
+	_ = a.tx.WithinTx(ctx, write)
 }
 
 // register makes the user, whether a token or the provider is the first to tell of the identity. Of any number of them at
@@ -76,7 +77,7 @@ func (a *App) insert(ctx context.Context, claims domain.Claims, signedIn bool) (
 	now := a.clock.Now()
 	user := domain.Register(claims.Subject, claims, now)
 	if signedIn {
-		user.LastLoginAt, user.LastSession = &now, claims.Session
+		user.LastLoginAt, user.LastSession, user.TokenRole = &now, claims.Session, claims.Role
 	}
 	free, err := a.store.Insert(ctx, user)
 	if err != nil || free {

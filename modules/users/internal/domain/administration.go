@@ -43,7 +43,7 @@ func (u *User) Administer(by Administrator, change Administration, superadmins [
 		return false, errs.New(errs.Forbidden, "Nobody changes their own role")
 	case by.ID == u.ID && !next.Active:
 		return false, errs.New(errs.Forbidden, "Nobody suspends themselves")
-	case by.Role != RoleSuperadmin && (newRole || u.Role == RoleSuperadmin):
+	case by.Role != RoleSuperadmin && (newRole || u.standing() == RoleSuperadmin):
 		return false, errs.New(errs.Forbidden, "Only a superadmin changes roles, and what a superadmin may do")
 	case newRole || !next.Active:
 		if err := u.mayGo(superadmins); err != nil {
@@ -59,7 +59,7 @@ func (u *User) Administer(by Administrator, change Administration, superadmins [
 // MayBeDeleted returns errs.Forbidden unless it is the user who wants it, or an administrator who may, and errs.Conflict for
 // the last active superadmin, of all whose ids are given.
 func (u User) MayBeDeleted(by Administrator, superadmins []string) error {
-	if by.ID != u.ID && u.Role != RoleUser && by.Role != RoleSuperadmin {
+	if by.ID != u.ID && u.standing() != RoleUser && by.Role != RoleSuperadmin {
 		return errs.New(errs.Forbidden, "Only a superadmin deletes administrators")
 	}
 	return u.mayGo(superadmins)
@@ -71,6 +71,16 @@ func (u User) mayGo(superadmins []string) error {
 		return errs.New(errs.Conflict, "The last superadmin can't be demoted, suspended or deleted")
 	}
 	return nil
+}
+
+// standing returns what the user may do by the role that is kept here or by that of the last token, whichever is more.
+func (u User) standing() Role {
+	for _, role := range []Role{RoleSuperadmin, RoleAdmin} {
+		if u.Role == role || u.TokenRole == role {
+			return role
+		}
+	}
+	return u.Role
 }
 
 func (r Role) known() bool { return r == RoleUser || r == RoleAdmin || r == RoleSuperadmin }

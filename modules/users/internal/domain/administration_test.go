@@ -112,3 +112,26 @@ func TestMayBeDeleted(t *testing.T) {
 func by(userID string, role domain.Role) domain.Administrator {
 	return domain.Administrator{ID: userID, Role: role}
 }
+
+// Who has a role from the identity provider is as safe from those below as who has it here.
+func TestARoleOfTheTokenProtects(t *testing.T) {
+	for _, test := range []struct {
+		named              domain.Role
+		by                 domain.Role
+		suspended, deleted func(error) bool
+	}{
+		{super, admin, errstest.Kind(errs.Forbidden), errstest.Kind(errs.Forbidden)},
+		{super, super, errstest.Success, errstest.Success},
+		{admin, admin, errstest.Success, errstest.Kind(errs.Forbidden)},
+		{"", admin, errstest.Success, errstest.Success},
+	} {
+		person := user(new("Sam"), nil, 1, birth)
+		person.TokenRole = test.named
+		if err := person.MayBeDeleted(by("a", test.by), nil); !test.deleted(err) {
+			t.Errorf("a token's %q is deleted by %s: %v", test.named, test.by, err)
+		}
+		if _, err := person.Administer(by("a", test.by), domain.Administration{Active: new(false)}, nil, later); !test.suspended(err) {
+			t.Errorf("a token's %q is suspended by %s: %v", test.named, test.by, err)
+		}
+	}
+}

@@ -40,6 +40,7 @@ type User struct {
 	SubscriptionStatus *string
 	SubscriptionPlan   *string
 	LastLoginAt        *time.Time
+	TokenRole          Role   // what the last token of the user named, which counts for its requests; "" when it named none
 	LastSession        string // the session of the last login; "" when its token named none
 	OwnFullName        bool   // the user chose FullName here: what the provider says doesn't count any more
 	OwnAvatarURL       bool   // the same of AvatarURL
@@ -56,6 +57,7 @@ type Claims struct {
 	EmailVerified bool
 	FullName      string
 	AvatarURL     string
+	Role          Role      // that the token names; "" when it names none
 	Session       string    // of the token; "" when it names none
 	IssuedAt      time.Time // of the token; zero when it doesn't say
 }

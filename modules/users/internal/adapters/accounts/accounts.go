@@ -26,6 +26,7 @@ func (a Accounts) Resolve(ctx context.Context, who auth.Identity) (auth.Principa
 		EmailVerified: who.EmailVerified,
 		FullName:      who.Name,
 		AvatarURL:     who.AvatarURL,
+		Role:          domain.Role(who.Role),
 		Session:       who.Session,
 		IssuedAt:      who.IssuedAt,
 	})

@@ -43,7 +43,7 @@ func BenchmarkFindByIdentity(b *testing.B) {
 		})
 		b.Run("floor", func(b *testing.B) {
 			query := storetest.SQL(db.Engine(), `SELECT users.id, email, email_verified, full_name, avatar_url, role, is_active,
-				subscription_status, subscription_plan, last_login_at, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at
+				subscription_status, subscription_plan, last_login_at, token_role, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at
 				FROM users JOIN users_identities ON user_id = users.id WHERE issuer = ? AND subject = ?`)
 			storetest.Measure(b, func(round int) error {
 				var u domain.User
@@ -51,7 +51,7 @@ func BenchmarkFindByIdentity(b *testing.B) {
 				who := identity(round)
 				return db.SQL().QueryRowContext(b.Context(), query, who.Issuer, who.Subject).Scan(&u.ID, &u.Email, &u.EmailVerified,
 					&u.FullName, &u.AvatarURL, &u.Role, &u.Active, &u.SubscriptionStatus, &u.SubscriptionPlan, &u.LastLoginAt,
-					&u.LastSession, &u.OwnFullName, &u.OwnAvatarURL, &u.Version, &u.CreatedAt, &u.UpdatedAt, &deletedAt)
+					&u.TokenRole, &u.LastSession, &u.OwnFullName, &u.OwnAvatarURL, &u.Version, &u.CreatedAt, &u.UpdatedAt, &deletedAt)
 			})
 		})
 	})

@@ -44,3 +44,9 @@ func (s *Store) NoteLogin(ctx context.Context, userID string, at time.Time, sess
 		UpdateColumns(map[string]any{"last_login_at": at, "last_session": session, "login_count": gorm.Expr("login_count + 1")})
 	return database.Classify(done.Error)
 }
+
+// NoteTokenRole writes the role. The version stays, as with a login.
+func (s *Store) NoteTokenRole(ctx context.Context, userID string, role domain.Role) error {
+	done := s.db.Tx(ctx).Model(&userRow{}).Where("id = ? AND token_role <> ?", userID, string(role)).UpdateColumn("token_role", string(role))
+	return database.Classify(done.Error)
+}

@@ -35,6 +35,7 @@ type userRow struct {
 	SubscriptionPlan   *string `gorm:"type:text"`
 	LastLoginAt        *time.Time
 	LoginCount         int64     `gorm:"not null"`
+	TokenRole          string    `gorm:"type:text;not null;default:''"`
 	LastSession        string    `gorm:"type:text;not null;default:''"`
 	OwnFullName        bool      `gorm:"not null;default:false"`
 	OwnAvatarURL       bool      `gorm:"not null;default:false"`
@@ -74,7 +75,7 @@ func New(db *database.DB) *Store { return &Store{db: db} }
 
 // fields are what a user is read from, in the order in which scan takes them.
 const fields = `SELECT users.id, email, email_verified, full_name, avatar_url, role, is_active, subscription_status,
-	subscription_plan, last_login_at, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at FROM users`
+	subscription_plan, last_login_at, token_role, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at FROM users`
 
 // FindByIdentity returns the user behind an identity, a tombstone too.
 func (s *Store) FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error) {
@@ -246,6 +247,7 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 		"last_login_at":       nil,
 		"login_count":         0,
 		"last_session":        "",
+		"token_role":          "",
 		"own_full_name":       false,
 		"own_avatar_url":      false,
 		"version":             gorm.Expr("version + 1"),
@@ -282,6 +284,7 @@ func toRow(user domain.User) userRow {
 		SubscriptionStatus: user.SubscriptionStatus,
 		SubscriptionPlan:   user.SubscriptionPlan,
 		LastLoginAt:        user.LastLoginAt,
+		TokenRole:          string(user.TokenRole),
 		LastSession:        user.LastSession,
 		OwnFullName:        user.OwnFullName,
 		OwnAvatarURL:       user.OwnAvatarURL,
@@ -303,7 +306,7 @@ func scan(found database.Row) (domain.User, error) {
 	var user domain.User
 	var deletedAt *time.Time
 	err := found.Scan(&user.ID, &user.Email, &user.EmailVerified, &user.FullName, &user.AvatarURL, &user.Role,
-		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.LastSession,
+		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.TokenRole, &user.LastSession,
 		&user.OwnFullName, &user.OwnAvatarURL, &user.Version,
 		&user.CreatedAt, &user.UpdatedAt, &deletedAt)
 	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()

@@ -127,6 +127,7 @@ func randomUser(r *rand.Rand) domain.User {
 		Active:             r.IntN(2) == 0,
 		SubscriptionStatus: storetest.Optional(r, 20),
 		SubscriptionPlan:   storetest.Optional(r, 20),
+		TokenRole:          []domain.Role{"", domain.RoleUser, domain.RoleAdmin, domain.RoleSuperadmin}[r.IntN(4)],
 		LastSession:        storetest.Text(r, 255),
 		OwnFullName:        r.IntN(2) == 0,
 		OwnAvatarURL:       r.IntN(2) == 0,
