@@ -1,4 +1,4 @@
-// Package readme pastes the README's session, as a new user would, and compares what comes back.
+// Package readme pastes what the README shows, as a new user would, and compares what comes back.
 package readme
 
 import (
@@ -11,6 +11,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/config"
+	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 const root = "../.."
@@ -108,4 +113,33 @@ func serve(t *testing.T, folder, binary string) string {
 	}
 	t.Fatal("the server ended without saying where it is")
 	return ""
+}
+
+// Each identity provider is set up by the line that the README has for it.
+func TestTheLinesOfTheProvidersAreSettings(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "AUTH_PROVIDER=") {
+			continue
+		}
+		lines++
+		environ := append(strings.Fields(line), "ENVIRONMENT=test", "DATA_DIR="+t.TempDir())
+		settings, report, err := wiregen.LoadSettings(config.Sources{Dir: t.TempDir(), Environ: environ})
+		if err != nil || len(report.Warnings) > 0 {
+			t.Errorf("%s%v, %v", line, err, report.Warnings)
+			continue
+		}
+		if _, release, err := wiregen.Build(t.Context(), settings, wiregen.Roles{API: true}, zap.NewNop()); err != nil {
+			t.Errorf("%s%v", line, err)
+		} else {
+			release()
+		}
+	}
+	if lines != 3 {
+		t.Errorf("there are %d lines", lines)
+	}
 }
