@@ -245,3 +245,13 @@ func TestATokensRoleProtects(t *testing.T) {
 		admin.Do(t, "PATCH", "/api/v1/admin/users/chief", suspend).Want(200)
 	})
 }
+
+// Who signs in with an address of the settings is an administrator at once.
+func TestTheSettingsAppointAdministrators(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		boss := app.As(app.Token(t, auth.DevClaims{Subject: "boss", Email: "Boss@example.com"}))
+		boss.Do(t, "GET", me).Want(200).WantJSON("role", "admin")
+		boss.Do(t, "GET", "/api/v1/admin/users/boss").Want(200).WantJSON("role", "admin")
+		app.As(app.Token(t, auth.DevClaims{Subject: "sam", Email: "sam@example.com"})).Do(t, "GET", "/api/v1/admin/users/sam").WantError(403, "FORBIDDEN")
+	}, "ADMIN_EMAILS=boss@example.com")
+}

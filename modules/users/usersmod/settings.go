@@ -12,7 +12,7 @@ const Owner = "users"
 
 // Settings holds the settings of the users module.
 type Settings struct {
-	AdminEmails   []string      `env:"ADMIN_EMAILS" is:"email" help:"People who become administrators when they sign in with one of these addresses, verified by the provider."`
+	AdminEmails   []string      `env:"ADMIN_EMAILS" is:"email" help:"People who become administrators whenever they sign in with one of these addresses, verified by the provider, and who get the daily report."`
 	DeletionGrace time.Duration `env:"ACCOUNT_DELETION_GRACE" default:"0s" max:"720h" help:"How long the data of a deleted account is kept before it is erased; 0s erases at once."`
 }
 

@@ -43,7 +43,7 @@ type Ports struct {
 	Profiles   map[string]ProfileSource // who can be asked of a user, by issuer
 }
 
-// New returns the use cases over their driven ports. The addresses are administrators' who may have no account yet.
+// New returns the use cases over their driven ports. Who signs in with one of the addresses is an administrator from then on.
 func New(ports Ports, adminEmails []string) *App {
 	return &App{
 		store: ports.Store, webhooks: ports.Webhooks, tx: ports.Tx, events: ports.Events, principals: ports.Principals,

@@ -41,6 +41,39 @@ func TestSignInOfAKnownUser(t *testing.T) {
 	}
 }
 
+// Who the settings name becomes an administrator by signing in with an address that the issuer vouches for, new or not.
+func TestSignInOfWhomTheSettingsAppoint(t *testing.T) {
+	for name, test := range map[string]struct {
+		known   bool
+		claims  domain.Claims
+		failing string
+		want    domain.Role
+	}{
+		"new":                 {claims: domain.Claims{Email: "Grace@Example.com", EmailVerified: true}, want: domain.RoleAdmin},
+		"known":               {known: true, claims: domain.Claims{Email: "grace@example.com", EmailVerified: true}, want: domain.RoleAdmin},
+		"without a guarantee": {known: true, claims: domain.Claims{Email: "grace@example.com"}, want: domain.RoleUser},
+		"another address":     {known: true, claims: domain.Claims{Email: "sam@example.com", EmailVerified: true}, want: domain.RoleUser},
+		"no address":          {known: true, claims: domain.Claims{EmailVerified: true}, want: domain.RoleUser},
+		"when it can't be":    {known: true, claims: domain.Claims{Email: "grace@example.com", EmailVerified: true}, failing: "save", want: domain.RoleUser},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var there []domain.User
+			if test.known {
+				there = append(there, person("sam"))
+			}
+			f := newFixture(test.failing, there...)
+			test.claims.Identity = sam
+			got, err := f.SignIn(t.Context(), test.claims)
+			if err != nil || got.Role != test.want {
+				t.Errorf("got %s and %v, want %s", got.Role, err, test.want)
+			}
+			if test.failing == "" && f.store.users["sam"].Role != test.want {
+				t.Errorf("kept is %s", f.store.users["sam"].Role)
+			}
+		})
+	}
+}
+
 func TestSignInOfANewUser(t *testing.T) {
 	t.Run("the subject becomes the id", func(t *testing.T) {
 		f := newFixture("")

@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/fold"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -33,7 +35,21 @@ func (a *App) SignIn(ctx context.Context, claims domain.Claims) (domain.User, er
 	if user.TokenRole != claims.Role {
 		a.note(ctx, func(ctx context.Context) error { return a.store.NoteTokenRole(ctx, user.ID, claims.Role) })
 	}
+	if user.Role == domain.RoleUser && a.appoints(claims) {
+		admin := domain.RoleAdmin
+		if appointed, err := a.Administer(ctx, domain.Operator(), user.ID, 0, domain.Administration{Role: &admin}); err == nil {
+			user = appointed // else the next request that asks for the account tries again
+		}
+	}
 	return user, nil
+}
+
+// appoints tells whether the settings make an administrator of who signs in with such claims. An address counts only when its
+// issuer vouches for it: anybody may claim one.
+func (a *App) appoints(claims domain.Claims) bool {
+	return claims.EmailVerified && slices.ContainsFunc(a.adminEmails, func(address string) bool {
+		return fold.Text(address) == fold.Text(claims.Email)
+	})
 }
 
 // note remembers what a token says. If it fails the request goes on without: it is still to be seen in the token, and the next

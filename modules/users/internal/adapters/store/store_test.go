@@ -375,7 +375,7 @@ func TestATombstoneStays(t *testing.T) {
 				if fmt.Sprint(value) != "false" && fmt.Sprint(value) != "0" {
 					t.Errorf("%s is still %v", column, value)
 				}
-			case "last_session":
+			case "last_session", "token_role":
 				if value != "" {
 					t.Errorf("%s is still %v", column, value)
 				}
