@@ -2,6 +2,7 @@ package wiregen
 
 import (
 	"context"
+	"fmt"
 
 	"go.uber.org/zap"
 
@@ -77,6 +78,31 @@ func Diagnose(ctx context.Context, settings *Settings, log *zap.Logger) []Findin
 			err = cache.Check(client)(ctx)
 		}
 		findings = append(findings, Finding{"redis", err})
+	}
+	return append(findings, diagnoseKeys(ctx, settings)...)
+}
+
+// diagnoseKeys fetches the keys of every identity provider but the one of this machine.
+func diagnoseKeys(ctx context.Context, settings *Settings) []Finding {
+	dev, err := OpenDevIssuer(settings, clock.System{})
+	if err != nil {
+		return []Finding{{"keys of " + config.ProviderDev, err}}
+	}
+	providers, err := newProviders(settings, dev)
+	if err != nil {
+		return []Finding{{"identity providers", err}}
+	}
+	var findings []Finding
+	for _, provider := range providers {
+		if provider.Name == config.ProviderDev || provider.Keys == nil {
+			continue
+		}
+		err := provider.Keys.Refresh(ctx)
+		if err != nil {
+			err = fmt.Errorf("the keys of %s can't be fetched: is the setting that names it right, and can it be reached from here? (%w)",
+				provider.Issuer, err)
+		}
+		findings = append(findings, Finding{"keys of " + provider.Name, err})
 	}
 	return findings
 }

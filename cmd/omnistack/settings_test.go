@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -98,6 +101,30 @@ func TestDoctor(t *testing.T) {
 	if strings.Contains(ended.stdout+ended.stderr, canary) {
 		t.Error("it shows a password")
 	}
+}
+
+// The keys of the identity provider are fetched as they will be, by its configuration.
+func TestDoctorFetchesKeys(t *testing.T) {
+	t.Parallel()
+	var issuer string
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/good/.well-known/openid-configuration":
+			fmt.Fprintf(w, `{"issuer": "%s/good", "jwks_uri": "%s/keys"}`, issuer, issuer)
+		case "/keys":
+			fmt.Fprint(w, `{"keys": []}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer provider.Close()
+	issuer = provider.URL
+	d := newDesk(t)
+	d.run("migrate", "up").want(t, exitOK, "applied", "migration applied")
+	d = d.with("AUTH_PROVIDER=custom")
+	d.with("OAUTH_ISSUER="+issuer+"/good").run("doctor").want(t, exitOK, "ok       migrations\nok       keys of custom\n")
+	d.with("OAUTH_ISSUER="+issuer+"/typo").run("doctor").want(t, exitFailed,
+		"failing  keys of custom: the keys of "+issuer+"/typo can't be fetched", "something needs attention")
 }
 
 func TestMigrate(t *testing.T) {
