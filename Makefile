@@ -70,7 +70,7 @@ bench: build bench-events ## Measure the hot endpoints against a floor, as ratio
 	go run ./test/bench -product bin/omnistack $(args)
 
 bench-events: ## Measure how events travel, from the commit to what they cause, and what publishing costs
-	$(SERVERS) go test -run '^$$' -bench 'Delivery|RedisRoad' -benchtime 2000x ./platform/bus
+	$(SERVERS) go test -run '^$$' -bench 'Delivery|RedisRoad$$' -benchtime 2000x ./platform/bus
 	$(SERVERS) go test -run '^$$' -bench Enqueue ./platform/jobs
 
 profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
