@@ -28,7 +28,8 @@
 //
 //   - FetchCooldown 10 ms for 100. It also bounds how often an insert is announced, and a job that wasn't waits for the
 //     poll: from commit to work, the p95 was 829 ms on SQLite and 887 ms on PostgreSQL, and is 51 ms and 6 ms.
-//   - FetchPollInterval 250 ms on SQLite and 500 ms on PostgreSQL for 1 s, which bounds the rest.
+//   - FetchPollInterval 250 ms on SQLite and 500 ms on PostgreSQL for 1 s, which bounds the rest; twice that for queues other
+//     than the one of events.
 //   - RescueStuckJobsAfter 60 s for an hour. The job of a process that was killed is tried again within about 120 s, or the
 //     kind's timeout plus 60 s when that is longer.
 //   - SQLite goes through the one writing connection: whoever asks the outer handle inside of a transaction would wait for

@@ -54,12 +54,14 @@ const (
 	defaultBackoff  = time.Hour
 )
 
-// workers is how many jobs of one queue a process works at once.
-const workers = 10
-
-// workersOf are the queues that differ from that.
-var workersOf = map[string]int{
-	"events": 20, // deliveries are short, and each waits for its commit
+// queueOf returns how a process works a queue. Deliveries of events are short, and each waits for its commit: there may be
+// more of them at once. Other queues are polled half as often: that is only for jobs whose announcement got lost, and an idle
+// process spends most of its time on it.
+func (s settings) queueOf(name string) river.QueueConfig {
+	if name == "events" {
+		return river.QueueConfig{MaxWorkers: 20}
+	}
+	return river.QueueConfig{MaxWorkers: 10, FetchPollInterval: 2 * s.poll}
 }
 
 // How long jobs that ended can be looked at.

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -77,7 +76,7 @@ func (c *Client) config() *river.Config {
 		Workers:                     river.NewWorkers(),
 	}
 	for _, kind := range c.kinds {
-		conf.Queues[kind.Queue] = river.QueueConfig{MaxWorkers: cmp.Or(workersOf[kind.Queue], workers)}
+		conf.Queues[kind.Queue] = c.settings.queueOf(kind.Queue)
 		river.AddWorkerArgs(conf.Workers, payload{kind: kind.Kind}, river.Worker[payload](handler{client: c, kind: kind}))
 	}
 	return conf
