@@ -174,7 +174,7 @@ func TestAPoisonEventStopsNobodyElse(t *testing.T) {
 func TestTheDeadAreReplayedInBulk(t *testing.T) {
 	eachRoad(t, func(w *world) {
 		w.effects()
-		const many = 1001 // more than two pieces
+		const many = 501 // more than one piece
 		p := w.process(w.writing("tests.write"), w.writing("tests.other"))
 		p.publish(orders(many)...)
 		p.publish(placed2{OrderID: "1"})

@@ -185,7 +185,7 @@ func (w *world) count(query string, args ...any) int64 {
 // await waits until there are so many rows.
 func (w *world) await(want int64, query string, args ...any) {
 	w.t.Helper()
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(time.Minute)
 	for tick := time.Tick(10 * time.Millisecond); ; {
 		got := w.count(query, args...)
 		if got == want {

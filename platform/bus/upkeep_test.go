@@ -169,7 +169,7 @@ func TestAReplayIsForThoseWhoWereThere(t *testing.T) {
 // What dies again while the dead are replayed isn't replayed for ever.
 func TestAReplayOfTheDeadEnds(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		const many = 1200
+		const many = 600
 		w := &world{t: t, db: db, clock: clock.System{}}
 		p := w.process(events.On(events.Consumer{Name: "tests.choke"}, func(context.Context, placed, events.Envelope) error {
 			return errs.New(errs.Invalid, "It is broken still")
@@ -188,12 +188,12 @@ func TestOldEventsAreRemoved(t *testing.T) {
 		w := &world{t: t, db: db, clock: now}
 		w.effects()
 		p := w.process(w.writing("tests.write")).start()
-		p.publish(orders(1100)...)
-		w.await(1100, done)
+		p.publish(orders(600)...)
+		w.await(600, done)
 		w.exec("INSERT INTO river_job (kind, queue, args, state, max_attempts, created_at) VALUES ('tests.gone', 'events', '{}', 'available', 25, ?)",
 			now.Now().Add(-bus.Retention))
 		now.Advance(bus.Retention - time.Hour)
-		if err := p.Prune(t.Context()); err != nil || w.count("events_outbox") != 1100 {
+		if err := p.Prune(t.Context()); err != nil || w.count("events_outbox") != 600 {
 			t.Fatalf("%v, %d events are left", err, w.count("events_outbox"))
 		}
 		now.Advance(2 * time.Hour)
