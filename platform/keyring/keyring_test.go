@@ -44,12 +44,12 @@ func TestTheSecretRotates(t *testing.T) {
 func TestWhatIsSealedOpensForItsPurposeAndPlaceOnly(t *testing.T) {
 	ring := keyring.New(newSecret, "")
 	sealer := ring.Sealer("mail")
-	for _, plain := range []string{"", "m", "a longer message with ada@example.com in it"} {
+	for _, plain := range []string{"", "m", "a longer message with ada@example.com in it"} { // a letter may be in there by chance
 		sealed := sealer.Seal([]byte(plain), []byte("row 1"))
 		if opened, err := ring.Sealer("mail").Open(sealed, []byte("row 1")); err != nil || string(opened) != plain {
 			t.Errorf("%q comes back as %q, %v", plain, opened, err)
 		}
-		if len(sealed) != len(plain)+28 || plain != "" && bytes.Contains(sealed, []byte(plain)) {
+		if len(sealed) != len(plain)+28 || len(plain) > 8 && bytes.Contains(sealed, []byte(plain)) {
 			t.Errorf("%q is sealed as %q", plain, sealed)
 		}
 		if bytes.Equal(sealed, sealer.Seal([]byte(plain), []byte("row 1"))) {
