@@ -9,7 +9,6 @@ import (
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/errs"
-	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 func (c *cli) adminCommand() *cobra.Command {
@@ -36,11 +35,7 @@ func (c *cli) appointCommand(command *cobra.Command, about string, usual, other 
 		if !slices.Contains([]auth.Role{usual, other}, auth.Role(role)) {
 			return usageError{fmt.Errorf("--role must be %s or %s", usual, other)}
 		}
-		settings, log, err := c.prepare()
-		if err != nil {
-			return err
-		}
-		app, cleanup, err := wiregen.Build(cmd.Context(), settings, wiregen.Roles{Worker: true}, log)
+		app, cleanup, err := c.build(cmd.Context())
 		if err != nil {
 			return err
 		}

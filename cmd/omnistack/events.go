@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/omnistack/omnistack/platform/bus"
-	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 func (c *cli) eventsCommand() *cobra.Command {
@@ -29,11 +28,7 @@ func (c *cli) replayCommand() *cobra.Command {
 			if err := errors.Join(unreadable[:]...); err != nil {
 				return usageError{err}
 			}
-			settings, log, err := c.prepare()
-			if err != nil {
-				return err
-			}
-			app, cleanup, err := wiregen.Build(cmd.Context(), settings, wiregen.Roles{Worker: true}, log)
+			app, cleanup, err := c.build(cmd.Context())
 			if err != nil {
 				return err
 			}

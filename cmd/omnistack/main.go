@@ -110,6 +110,16 @@ func (c *cli) settings() (*wiregen.Settings, *config.Report, error) {
 	return wiregen.LoadSettings(config.Sources{Environ: c.environ})
 }
 
+// build puts the program together for a command that uses it without serving. The function it returns releases what was
+// opened.
+func (c *cli) build(ctx context.Context) (*wiregen.App, func(), error) {
+	settings, log, err := c.prepare()
+	if err != nil {
+		return nil, nil, err
+	}
+	return wiregen.Build(ctx, settings, wiregen.Roles{Worker: true}, log)
+}
+
 // prepare reads the settings, makes the logger they ask for, and logs what is doubtful in them.
 func (c *cli) prepare() (*wiregen.Settings, *zap.Logger, error) {
 	settings, report, err := c.settings()
