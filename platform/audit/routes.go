@@ -84,23 +84,18 @@ func (l *Log) list(ctx context.Context, in *listInput) (*httpserver.List[Recorde
 	if err != nil {
 		return nil, err
 	}
-	if wanted.Cursor != "" {
-		after, err := l.cursors.Decode(wanted.Cursor, in.about()...)
-		if err != nil {
-			return nil, err
-		}
-		where += " AND id < ?"
-		args = append(args, after.ID)
-	}
-	query := l.db.Read(ctx).Raw("SELECT "+columns+where+" ORDER BY id DESC LIMIT ? OFFSET ?", append(args, wanted.Limit+1, wanted.Skip)...)
-	found, err := database.All(query, scan)
+	listed, err := page.List(l.cursors, wanted, in.about(), func(act RecordedAct) page.Key { return page.Key{ID: act.ID} },
+		func(part page.Window) ([]RecordedAct, int64, error) {
+			if part.After != nil {
+				where += " AND id < ?"
+				args = append(args, part.After.ID)
+			}
+			query := l.db.Read(ctx).Raw("SELECT "+columns+where+" ORDER BY id DESC LIMIT ? OFFSET ?", append(args, part.Limit, part.Skip)...)
+			found, err := database.All(query, scan)
+			return found, total, err
+		})
 	if err != nil {
 		return nil, err
-	}
-	listed := page.Page[RecordedAct]{Items: found, Total: total, Skip: wanted.Skip, Limit: wanted.Limit}
-	if len(found) > wanted.Limit { // the one more that was asked for shows that there is a next page
-		listed.Items = found[:wanted.Limit]
-		listed.Next = l.cursors.Encode(page.Key{ID: found[wanted.Limit-1].ID}, in.about()...)
 	}
 	return httpserver.ListOf(listed, func(e RecordedAct) RecordedAct { return e }), nil
 }

@@ -62,6 +62,36 @@ type Cursors struct{ signer keyring.Signer }
 // NewCursors returns the cursors of a keyring.
 func NewCursors(keys *keyring.Keyring) Cursors { return Cursors{signer: keys.Signer("cursor")} }
 
+// Window is the part of a list that a page is made of.
+type Window struct {
+	Skip  int
+	Limit int  // one item more than the page holds, which shows that there is a next one
+	After *Key // begin behind this place; nil for the beginning
+}
+
+// List returns the page that is asked for. About describes the list, as for Encode; place says where an item stands in it;
+// read returns the items of a window and the number of all. A cursor of another list is errs.Invalid.
+func List[T any](cursors Cursors, request Request, about []string, place func(T) Key, read func(Window) ([]T, int64, error)) (Page[T], error) {
+	window := Window{Skip: request.Skip, Limit: request.Limit + 1}
+	if request.Cursor != "" {
+		after, err := cursors.Decode(request.Cursor, about...)
+		if err != nil {
+			return Page[T]{}, err
+		}
+		window.After = &after
+	}
+	items, total, err := read(window)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	found := Page[T]{Items: items, Total: total, Skip: request.Skip, Limit: request.Limit}
+	if len(items) > request.Limit {
+		found.Items = items[:request.Limit]
+		found.Next = cursors.Encode(place(items[request.Limit-1]), about...)
+	}
+	return found, nil
+}
+
 // separator can't occur in a key: PostgreSQL stores no NUL, and the HTTP layer lets none in.
 const separator = "\x00"
 

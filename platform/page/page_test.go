@@ -1,6 +1,8 @@
 package page_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,4 +72,40 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%q was accepted, but is not what Encode makes", cursor)
 		}
 	})
+}
+
+// A list is walked to its end by the cursors of its pages, and every item comes once.
+func TestListWalks(t *testing.T) {
+	cursors := cursors()
+	all := []string{"a", "b", "c", "d", "e"}
+	read := func(part page.Window) ([]string, int64, error) {
+		from := part.Skip
+		if part.After != nil {
+			from = slices.Index(all, part.After.ID) + 1
+		}
+		return all[from:min(from+part.Limit, len(all))], int64(len(all)), nil
+	}
+	place := func(item string) page.Key { return page.Key{ID: item} }
+	var walked []string
+	for request := (page.Request{Limit: 2}); ; {
+		found, err := page.List(cursors, request, []string{"letters"}, place, read)
+		if err != nil || found.Total != 5 || found.Limit != 2 {
+			t.Fatalf("a page is %+v, %v", found, err)
+		}
+		walked = append(walked, found.Items...)
+		if request.Cursor = found.Next; request.Cursor == "" {
+			break
+		}
+		if _, err := page.List(cursors, request, []string{"numbers"}, place, read); !errs.Is(err, errs.Invalid) {
+			t.Errorf("another list takes the cursor: %v", err)
+		}
+	}
+	if !slices.Equal(walked, all) {
+		t.Errorf("walked is %v", walked)
+	}
+	refused := errors.New("no")
+	fails := func(page.Window) ([]string, int64, error) { return nil, 0, refused }
+	if _, err := page.List(cursors, page.Request{Limit: 2}, nil, place, fails); !errors.Is(err, refused) {
+		t.Errorf("a list that can't be read: %v", err)
+	}
 }

@@ -33,22 +33,8 @@ func (s Sort) key(project domain.Project) page.Key {
 func (a *App) List(ctx context.Context, owner id.Scope, search string, sort Sort, request page.Request) (page.Page[domain.Project], error) {
 	search = fold.Text(search)
 	list := []string{"projects", owner.User, search, string(sort)}
-	listing := Listing{Search: search, Sort: sort, Skip: request.Skip, Limit: request.Limit + 1}
-	if request.Cursor != "" {
-		after, err := a.cursors.Decode(request.Cursor, list...)
-		if err != nil {
-			return page.Page[domain.Project]{}, err
-		}
-		listing.After = &after
-	}
-	items, total, err := a.store.List(ctx, owner, listing)
-	if err != nil {
-		return page.Page[domain.Project]{}, err
-	}
-	found := page.Page[domain.Project]{Items: items, Total: total, Skip: request.Skip, Limit: request.Limit}
-	if len(items) > request.Limit { // the one more that was asked for shows that there is a next page
-		found.Items = items[:request.Limit]
-		found.Next = a.cursors.Encode(sort.key(items[request.Limit-1]), list...)
-	}
-	return found, nil
+	return page.List(a.cursors, request, list, sort.key,
+		func(part page.Window) ([]domain.Project, int64, error) {
+			return a.store.List(ctx, owner, Listing{Search: search, Sort: sort, Skip: part.Skip, Limit: part.Limit, After: part.After})
+		})
 }

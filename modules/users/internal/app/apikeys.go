@@ -45,25 +45,10 @@ func (a *App) MakeAPIKey(ctx context.Context, owner id.Scope, wanted domain.NewA
 // ListAPIKeys returns a page of the owner's API keys that weren't revoked, the newest first.
 func (a *App) ListAPIKeys(ctx context.Context, owner id.Scope, request page.Request) (page.Page[domain.APIKey], error) {
 	list := []string{"api-keys", owner.User}
-	listing := KeyListing{Skip: request.Skip, Limit: request.Limit + 1}
-	if request.Cursor != "" {
-		after, err := a.cursors.Decode(request.Cursor, list...)
-		if err != nil {
-			return page.Page[domain.APIKey]{}, err
-		}
-		listing.After = &after
-	}
-	items, total, err := a.store.ListAPIKeys(ctx, owner, listing)
-	if err != nil {
-		return page.Page[domain.APIKey]{}, err
-	}
-	found := page.Page[domain.APIKey]{Items: items, Total: total, Skip: request.Skip, Limit: request.Limit}
-	if len(items) > request.Limit { // the one more that was asked for shows that there is a next page
-		found.Items = items[:request.Limit]
-		last := items[request.Limit-1]
-		found.Next = a.cursors.Encode(page.At(last.CreatedAt, last.ID), list...)
-	}
-	return found, nil
+	return page.List(a.cursors, request, list, func(k domain.APIKey) page.Key { return page.At(k.CreatedAt, k.ID) },
+		func(part page.Window) ([]domain.APIKey, int64, error) {
+			return a.store.ListAPIKeys(ctx, owner, KeyListing{Skip: part.Skip, Limit: part.Limit, After: part.After})
+		})
 }
 
 // RevokeAPIKey ends one of the owner's API keys: in this process at once, in others as soon as they ask again. One that is

@@ -19,25 +19,10 @@ type Filter struct {
 func (a *App) List(ctx context.Context, filter Filter, request page.Request) (page.Page[domain.User], error) {
 	filter.Search = fold.Text(filter.Search)
 	list := []string{"users", filter.Search, string(filter.Role), state(filter.Active)}
-	listing := Listing{Filter: filter, Skip: request.Skip, Limit: request.Limit + 1}
-	if request.Cursor != "" {
-		after, err := a.cursors.Decode(request.Cursor, list...)
-		if err != nil {
-			return page.Page[domain.User]{}, err
-		}
-		listing.After = &after
-	}
-	items, total, err := a.store.List(ctx, listing)
-	if err != nil {
-		return page.Page[domain.User]{}, err
-	}
-	found := page.Page[domain.User]{Items: items, Total: total, Skip: request.Skip, Limit: request.Limit}
-	if len(items) > request.Limit { // the one more that was asked for shows that there is a next page
-		found.Items = items[:request.Limit]
-		last := items[request.Limit-1]
-		found.Next = a.cursors.Encode(page.At(last.CreatedAt, last.ID), list...)
-	}
-	return found, nil
+	return page.List(a.cursors, request, list, func(u domain.User) page.Key { return page.At(u.CreatedAt, u.ID) },
+		func(part page.Window) ([]domain.User, int64, error) {
+			return a.store.List(ctx, Listing{Filter: filter, Skip: part.Skip, Limit: part.Limit, After: part.After})
+		})
 }
 
 // state returns "active" or "suspended", and "any" for nil.
