@@ -106,11 +106,10 @@ func TestDoctor(t *testing.T) {
 // The keys of the identity provider are fetched as they will be, by its configuration.
 func TestDoctorFetchesKeys(t *testing.T) {
 	t.Parallel()
-	var issuer string
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/good/.well-known/openid-configuration":
-			fmt.Fprintf(w, `{"issuer": "%s/good", "jwks_uri": "%s/keys"}`, issuer, issuer)
+			fmt.Fprintf(w, `{"issuer": "http://%[1]s/good", "jwks_uri": "http://%[1]s/keys"}`, r.Host)
 		case "/keys":
 			fmt.Fprint(w, `{"keys": []}`)
 		default:
@@ -118,7 +117,7 @@ func TestDoctorFetchesKeys(t *testing.T) {
 		}
 	}))
 	defer provider.Close()
-	issuer = provider.URL
+	issuer := provider.URL
 	d := newDesk(t)
 	d.run("migrate", "up").want(t, exitOK, "applied", "migration applied")
 	d = d.with("AUTH_PROVIDER=custom")
