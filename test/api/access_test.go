@@ -139,7 +139,10 @@ func TestADeletedAccountDoesNotComeBackByItsToken(t *testing.T) {
 		alice.Do(t, "GET", me).Want(200)
 
 		app.Change(t, "UPDATE users SET deleted_at = ? WHERE id = ?", time.Now().UTC(), "alice")
-		apptest.Await(t, "the deletion to count", func() bool { return alice.Do(t, "GET", me).Status == 403 })
+		for method, body := range map[string]string{"GET": "", "PATCH": `{"full_name": "Ada"}`, "DELETE": ""} { // it is not "not found"
+			alice.Do(t, method, me, testkit.Body(body)).WantError(403, "FORBIDDEN")
+		}
+		apptest.Await(t, "the deletion to count", func() bool { return alice.Do(t, "GET", projects).Status == 403 })
 		alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).WantError(403, "FORBIDDEN")
 		app.User(t, "alice").Do(t, "GET", me).WantError(403, "FORBIDDEN") // a new token of the same person
 		if users, living := testkit.Rows(t, app.DB, "users", ""), testkit.Rows(t, app.DB, "users", "deleted_at IS NULL"); users != 1 || living != 0 {

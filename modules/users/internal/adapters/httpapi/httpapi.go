@@ -9,6 +9,7 @@ import (
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/patch"
 )
@@ -100,9 +101,18 @@ func toMe(ctx context.Context, user domain.User) *httpserver.Object[User] {
 func (a *API) me(ctx context.Context, _ *struct{}) (*httpserver.Object[User], error) {
 	user, err := a.app.Get(ctx, httpserver.Principal(ctx).UserID)
 	if err != nil {
-		return nil, err
+		return nil, ofCaller(err)
 	}
 	return toMe(ctx, user), nil
+}
+
+// ofCaller returns the error of something done to whoever asks. One who isn't there was deleted after being let in, and is told
+// what the next request will be told.
+func ofCaller(err error) error {
+	if errs.Is(err, errs.NotFound) {
+		return domain.User{Deleted: true}.MayAct()
+	}
+	return err
 }
 
 // ProfileChange is what people may change about themselves. What is absent stays.
@@ -128,7 +138,7 @@ func (a *API) update(_ context.Context, in *updateInput) (httpserver.Commit[http
 	return func(ctx context.Context) (*httpserver.Object[User], error) {
 		user, err := a.app.Update(ctx, httpserver.Principal(ctx).UserID, version, profile)
 		if err != nil {
-			return nil, err
+			return nil, ofCaller(err)
 		}
 		return toMe(ctx, user), nil
 	}, nil
@@ -148,6 +158,6 @@ func (a *API) leave(_ context.Context, in *leaveInput) (httpserver.Commit[httpse
 	}
 	return func(ctx context.Context) (*httpserver.Object[Deletion], error) {
 		out := &httpserver.Object[Deletion]{Body: Deletion{Status: "deleting"}}
-		return out, a.app.Delete(ctx, caller(ctx), httpserver.Principal(ctx).UserID, version)
+		return out, ofCaller(a.app.Delete(ctx, caller(ctx), httpserver.Principal(ctx).UserID, version))
 	}, nil
 }
