@@ -67,6 +67,7 @@ func Templates() map[string][]string {
 		"account_suspended":    {},
 		"account_reactivated":  {},
 		"role_changed":         {"role"},
+		"identity_linked":      {"issuer"},
 		"subscription_changed": {"plan", "status"},
 	}
 }

@@ -34,6 +34,13 @@ type UserRoleChanged struct {
 	Version int64  `json:"version"`
 }
 
+// UserIdentityLinked says that a user can sign in with another identity, too.
+type UserIdentityLinked struct {
+	UserID  string `json:"user_id"`
+	Issuer  string `json:"issuer"` // whose tokens the identity has
+	Version int64  `json:"version"`
+}
+
 // UserDeleted says that an account is gone for good. Every module erases what it holds of the user.
 type UserDeleted struct {
 	UserID  string `json:"user_id"`
@@ -43,7 +50,8 @@ type UserDeleted struct {
 // Published returns the events of the context.
 func Published() []events.Event {
 	return []events.Event{
-		UserRegistered{}, UserProfileChanged{}, UserSuspended{}, UserReactivated{}, UserRoleChanged{}, UserDeleted{},
+		UserRegistered{}, UserProfileChanged{}, UserSuspended{}, UserReactivated{}, UserRoleChanged{}, UserIdentityLinked{},
+		UserDeleted{},
 	}
 }
 
@@ -63,6 +71,9 @@ func (UserReactivated) EventName() string { return "users.user_reactivated.v1" }
 func (UserRoleChanged) EventName() string { return "users.user_role_changed.v1" }
 
 // EventName returns the golden name.
+func (UserIdentityLinked) EventName() string { return "users.user_identity_linked.v1" }
+
+// EventName returns the golden name.
 func (UserDeleted) EventName() string { return "users.user_deleted.v1" }
 
 // Aggregate returns the user.
@@ -79,6 +90,9 @@ func (e UserReactivated) Aggregate() (id string, version int64) { return e.UserI
 
 // Aggregate returns the user.
 func (e UserRoleChanged) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// Aggregate returns the user.
+func (e UserIdentityLinked) Aggregate() (id string, version int64) { return e.UserID, e.Version }
 
 // Aggregate returns the user.
 func (e UserDeleted) Aggregate() (id string, version int64) { return e.UserID, e.Version }

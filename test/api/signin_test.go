@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -299,6 +300,10 @@ func TestAUserLinksAnotherIdentity(t *testing.T) {
 		linked.WantHeader("Location", identities+"/"+linked.Text("id"))
 		alice.Do(t, "POST", identities, body).Want(201).WantJSON("id", linked.Text("id"))
 		alice.Do(t, "GET", identities).Want(200).WantJSON("total", 2).WantJSON("items.1.id", linked.Text("id"))
+		if events := told(t, app, "alice"); !slices.Equal(events, []string{"users.user_registered.v1", "users.user_identity_linked.v1"}) {
+			t.Errorf("told was %v", events)
+		}
+		apptest.Await(t, "the notice of it", func() bool { return alice.Do(t, "GET", notified).Want(200).JSON("total") == 2.0 })
 		bob.Do(t, "POST", identities, body).WantError(409, "CONFLICT")
 		app.Do(t, "POST", identities, body).WantError(401, "UNAUTHENTICATED")
 		other := app.As(proof)

@@ -150,7 +150,7 @@ func TestEveryHandlerActsOncePerEvent(t *testing.T) {
 		}
 		for _, name := range []string{ // golden: what was handled is remembered under them
 			"notifications.welcome", "notifications.account_suspended", "notifications.account_reactivated",
-			"notifications.role_changed", "notifications.project_deleted", "notifications.erase_user",
+			"notifications.role_changed", "notifications.identity_linked", "notifications.project_deleted", "notifications.erase_user",
 		} {
 			if !names[name] {
 				t.Errorf("there is no consumer %s", name)
@@ -165,6 +165,7 @@ func TestEveryHandlerActsOncePerEvent(t *testing.T) {
 		for _, event := range []events.Event{
 			users.UserRegistered{UserID: "alice", Version: 1}, users.UserSuspended{UserID: "alice", Version: 2},
 			users.UserReactivated{UserID: "alice", Version: 3}, users.UserRoleChanged{UserID: "alice", Role: "admin", Version: 4},
+			users.UserIdentityLinked{UserID: "alice", Issuer: "https://clerk.example.com", Version: 4},
 			projects.ProjectDeleted{ProjectID: "apollo", OwnerID: "alice", Version: 2},
 		} {
 			for range 2 { // two events of the name

@@ -308,6 +308,8 @@ func (a *App) content(ctx context.Context, letter domain.Letter, sealed envelope
 		return domain.AccountReactivated{}, nil
 	case domain.RoleChanged{}.Template():
 		return domain.RoleChanged{Role: letter.Data["role"]}, nil
+	case domain.IdentityLinked{}.Template():
+		return domain.IdentityLinked{Issuer: letter.Data["issuer"]}, nil
 	case domain.ProjectDeleted{}.Template():
 		return a.projectDeleted(ctx, letter)
 	case domain.SubscriptionChanged{}.Template():

@@ -37,6 +37,7 @@ func TestEachTopicHasItsContent(t *testing.T) {
 		{domain.KindSecurity, nil, domain.AccountSuspended{}},
 		{domain.KindSecurity, nil, domain.AccountReactivated{}},
 		{domain.KindSecurity, domain.Data{"role": "admin"}, domain.RoleChanged{Role: "admin"}},
+		{domain.KindSecurity, domain.Data{"issuer": "https://clerk.example.com"}, domain.IdentityLinked{Issuer: "https://clerk.example.com"}},
 		{domain.KindProjectDeleted, domain.Data{"project_id": "apollo"}, domain.ProjectDeleted{Name: "Apollo", Days: 30}},
 		{domain.KindProjectDeleted, domain.Data{"project_id": "gone"}, domain.ProjectDeleted{Days: 30}},
 		{domain.KindSubscription, domain.Data{"plan": "pro", "status": "active"}, domain.SubscriptionChanged{Plan: "pro", Status: "active"}},

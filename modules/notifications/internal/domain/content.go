@@ -40,6 +40,7 @@ func Fields(template string) []string {
 		AccountSuspended{}.Template():    {},
 		AccountReactivated{}.Template():  {},
 		RoleChanged{}.Template():         {"role"},
+		IdentityLinked{}.Template():      {"issuer"},
 		SubscriptionChanged{}.Template(): {"plan", "status"},
 	}[template]
 }
@@ -88,6 +89,8 @@ func decode(like Content, data []byte) (Content, error) {
 		return into[AccountReactivated](data)
 	case RoleChanged:
 		return into[RoleChanged](data)
+	case IdentityLinked:
+		return into[IdentityLinked](data)
 	case SubscriptionChanged:
 		return into[SubscriptionChanged](data)
 	}

@@ -22,6 +22,7 @@ func full() []domain.Content {
 		domain.AccountSuspended{},
 		domain.AccountReactivated{},
 		domain.RoleChanged{Role: "admin"},
+		domain.IdentityLinked{Issuer: "https://clerk.example.com"},
 		domain.SubscriptionChanged{Plan: "pro", Status: "active"},
 	}
 }

@@ -85,6 +85,9 @@ type (
 	// RoleChanged says what a user may do now.
 	RoleChanged struct{ Role string }
 
+	// IdentityLinked says that a user can sign in with another identity, of that issuer.
+	IdentityLinked struct{ Issuer string }
+
 	// SubscriptionChanged says which plan a user has now.
 	SubscriptionChanged struct{ Plan, Status string }
 )
@@ -117,12 +120,15 @@ func (AccountReactivated) Template() string { return "account_reactivated" }
 func (RoleChanged) Template() string { return "role_changed" }
 
 // Template returns the name of the template.
+func (IdentityLinked) Template() string { return "identity_linked" }
+
+// Template returns the name of the template.
 func (SubscriptionChanged) Template() string { return "subscription_changed" }
 
 // Contents returns one value of every content, to check that each has its template.
 func Contents() []Content {
 	return []Content{
 		Welcome{}, PasswordReset{}, DataExportReady{}, DailyReport{}, Contact{}, ProjectDeleted{}, AccountSuspended{},
-		AccountReactivated{}, RoleChanged{}, SubscriptionChanged{},
+		AccountReactivated{}, RoleChanged{}, IdentityLinked{}, SubscriptionChanged{},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
 )
@@ -13,13 +14,13 @@ func (a *App) Identities(ctx context.Context, userID string) ([]domain.LinkedIde
 	return a.store.Identities(ctx, userID)
 }
 
-// LinkIdentity makes an identity that nobody has stand for the user, who has shown that it is theirs. Somebody's is
-// errs.Conflict; one that is the user's already stays so.
+// LinkIdentity makes an identity that nobody has stand for the user, who has shown that it is theirs, and says so to the other
+// modules. Somebody's is errs.Conflict; one that is the user's already stays so.
 func (a *App) LinkIdentity(ctx context.Context, userID string, identity domain.Identity) (domain.LinkedIdentity, error) {
 	var linked domain.LinkedIdentity
 	is := func(l domain.LinkedIdentity) bool { return l.Identity == identity }
 	err := a.tx.WithinTx(ctx, func(ctx context.Context) error {
-		all, err := a.lockIdentities(ctx, userID)
+		user, all, err := a.lockIdentities(ctx, userID)
 		if err != nil {
 			return err
 		}
@@ -44,7 +45,7 @@ func (a *App) LinkIdentity(ctx context.Context, userID string, identity domain.I
 			return err
 		}
 		linked = all[slices.IndexFunc(all, is)]
-		return nil
+		return a.events.Publish(ctx, users.UserIdentityLinked{UserID: userID, Issuer: identity.Issuer, Version: user.Version})
 	})
 	if err != nil {
 		return domain.LinkedIdentity{}, err
@@ -56,7 +57,7 @@ func (a *App) LinkIdentity(ctx context.Context, userID string, identity domain.I
 // comes with it is somebody new. A user who has none of that id is errs.NotFound, the one in use errs.Conflict.
 func (a *App) UnlinkIdentity(ctx context.Context, userID, identityID string, signedIn domain.Identity) error {
 	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
-		all, err := a.lockIdentities(ctx, userID)
+		_, all, err := a.lockIdentities(ctx, userID)
 		if err != nil {
 			return err
 		}
@@ -69,10 +70,12 @@ func (a *App) UnlinkIdentity(ctx context.Context, userID, identityID string, sig
 	})
 }
 
-// lockIdentities returns the identities of a user, who gets and loses none until the transaction ends.
-func (a *App) lockIdentities(ctx context.Context, userID string) ([]domain.LinkedIdentity, error) {
-	if _, err := a.store.Lock(ctx, userID); err != nil {
-		return nil, err
+// lockIdentities returns a user and the user's identities, who gets and loses none until the transaction ends.
+func (a *App) lockIdentities(ctx context.Context, userID string) (domain.User, []domain.LinkedIdentity, error) {
+	user, err := a.store.Lock(ctx, userID)
+	if err != nil {
+		return domain.User{}, nil, err
 	}
-	return a.store.Identities(ctx, userID)
+	linked, err := a.store.Identities(ctx, userID)
+	return user, linked, err
 }

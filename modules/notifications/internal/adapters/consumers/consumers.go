@@ -44,6 +44,13 @@ func All(notifications *app.App) []events.Consumer {
 					Data: domain.Data{"role": event.Role},
 				})
 			}),
+		events.On(events.Consumer{Name: "notifications.identity_linked", Summary: "tells a user of another way into the account"},
+			func(ctx context.Context, event users.UserIdentityLinked, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindSecurity, Topic: domain.IdentityLinked{}.Template(),
+					Data: domain.Data{"issuer": event.Issuer},
+				})
+			}),
 		events.On(events.Consumer{Name: "notifications.project_deleted", Summary: "tells the owner that a project is gone"},
 			func(ctx context.Context, event projects.ProjectDeleted, envelope events.Envelope) error {
 				return notify(ctx, envelope, app.Notice{

@@ -26,6 +26,7 @@ func examples() []domain.Content {
 		domain.AccountSuspended{},
 		domain.AccountReactivated{},
 		domain.RoleChanged{Role: "admin"},
+		domain.IdentityLinked{Issuer: "https://clerk.example.com"},
 		domain.SubscriptionChanged{Plan: "pro", Status: "active"},
 	}
 }

@@ -374,6 +374,7 @@ func TestWhatIsUnknownLeavesNoHole(t *testing.T) {
 		"the highest role":                {domain.RoleChanged{Role: "superadmin"}, none, "Your role has changed", "You now have the role of a super administrator."},
 		"the usual role":                  {domain.RoleChanged{Role: "user"}, frame(), "Your role has changed", "At Acme you now have the role of a user."},
 		"a role of the future":            {domain.RoleChanged{Role: "auditor"}, none, "Your role has changed", "You now have the role auditor."},
+		"an identity of nobody's":         {domain.IdentityLinked{}, none, "You can sign in with another account", "Whoever signs in with that account is you from now on."},
 		"no plan":                         {domain.SubscriptionChanged{}, none, "Your subscription has changed", "Your subscription has changed."},
 		"an active plan":                  {domain.SubscriptionChanged{Status: "active"}, none, "Your subscription has changed", "Your subscription is active now."},
 		"a trial":                         {domain.SubscriptionChanged{Plan: "pro", Status: "trialing"}, none, "Your subscription has changed", "Your trial of the plan pro has begun."},

@@ -45,6 +45,9 @@ func tidy(content domain.Content) (domain.Content, error) {
 	case domain.RoleChanged:
 		c.Role = name(c.Role)
 		return c, nil
+	case domain.IdentityLinked:
+		c.Issuer = name(c.Issuer)
+		return c, nil
 	case domain.SubscriptionChanged:
 		c.Plan, c.Status = name(c.Plan), name(c.Status)
 		return c, nil
