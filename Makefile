@@ -88,10 +88,12 @@ lint: ## Run the linters
 	$(LINT) run
 
 generate: ## Write every generated file anew
+	go run ./cmd/scaffold wiring
 	go tool wire ./wire_gen
 	go run ./cmd/scaffold canvas
 
 verify: lint ## Check that generated files are fresh, modules tidy and the code clean
+	go run ./cmd/scaffold wiring --check
 	go tool wire diff ./wire_gen
 	go run ./cmd/scaffold canvas --check
 	go mod tidy -diff

@@ -3,37 +3,12 @@ package wiregen
 import (
 	"slices"
 
-	"github.com/omnistack/omnistack/modules/ai/aimod"
-	"github.com/omnistack/omnistack/modules/billing/billingmod"
-	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
-	"github.com/omnistack/omnistack/modules/projects/projectsmod"
-	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
 )
-
-// Modules are the bounded contexts, put together.
-type Modules struct {
-	Users         *usersmod.Module
-	Projects      *projectsmod.Module
-	Notifications *notificationsmod.Module
-
-	Settings *Settings // what the modules are described by that hold nothing else yet
-}
-
-// Describe returns the table of contents of every module, in the order in which they are mounted.
-func (m *Modules) Describe() []module.Descriptor {
-	return []module.Descriptor{
-		m.Users.Describe(),
-		m.Projects.Describe(),
-		billingmod.Describe(&m.Settings.Billing),
-		aimod.Describe(&m.Settings.AI),
-		m.Notifications.Describe(),
-	}
-}
 
 // Platform returns the tables of contents of the platform's packages that keep something in the database.
 func Platform() []module.Descriptor {

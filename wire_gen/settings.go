@@ -3,29 +3,20 @@ package wiregen
 import (
 	"io"
 
-	"github.com/omnistack/omnistack/modules/ai/aimod"
-	"github.com/omnistack/omnistack/modules/billing/billingmod"
-	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
-	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/config"
 )
 
 // Settings is the whole settings contract, grouped by who reads what.
 type Settings struct {
-	Platform      config.Platform
-	Users         usersmod.Settings
-	Billing       billingmod.Settings
-	AI            aimod.Settings
-	Notifications notificationsmod.Settings
+	Platform config.Platform
+	ModuleSettings
 
 	Output io.Writer // where mail is shown that EMAIL_PROVIDER=console doesn't send; nil for nowhere but /dev/mail
 }
 
 // Groups returns every group, the platform's first.
 func (s *Settings) Groups() []config.Group {
-	return []config.Group{
-		s.Platform.Group(), s.Users.Group(), s.Billing.Group(), s.AI.Group(), s.Notifications.Group(),
-	}
+	return append([]config.Group{s.Platform.Group()}, s.groups()...)
 }
 
 // LoadSettings reads the settings. The report is there even with an error, which then is a *config.InvalidError that

@@ -8,9 +8,6 @@ import (
 	"github.com/google/wire"
 	"go.uber.org/zap"
 
-	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
-	"github.com/omnistack/omnistack/modules/projects/projectsmod"
-	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
@@ -20,17 +17,6 @@ import (
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
-)
-
-// moduleSet makes the modules out of what the platform gives them.
-var moduleSet = wire.NewSet(
-	usersDeps,
-	usersmod.New,
-	wire.Struct(new(projectsmod.Deps), "*"),
-	projectsmod.New,
-	notificationsDeps,
-	notificationsmod.New,
-	wire.Struct(new(Modules), "*"),
 )
 
 // Build puts the program together. The function it returns releases what was opened, in the reverse order.

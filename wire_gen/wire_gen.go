@@ -8,7 +8,6 @@ package wiregen
 
 import (
 	"context"
-	"github.com/google/wire"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
@@ -144,10 +143,3 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	}
 	return modules, nil
 }
-
-// wire.go:
-
-// moduleSet makes the modules out of what the platform gives them.
-var moduleSet = wire.NewSet(
-	usersDeps, usersmod.New, wire.Struct(new(projectsmod.Deps), "*"), projectsmod.New, notificationsDeps, notificationsmod.New, wire.Struct(new(Modules), "*"),
-)

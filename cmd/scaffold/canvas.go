@@ -7,6 +7,7 @@ import (
 	"go/doc/comment"
 	"go/parser"
 	"go/token"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,16 +31,7 @@ func newCanvas() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if check && len(stale) > 0 {
-				return fmt.Errorf("run `go run ./cmd/scaffold canvas`, these are stale: %s", strings.Join(paths(stale), ", "))
-			}
-			for _, page := range stale {
-				if err := os.WriteFile(page.path, page.text, 0o644); err != nil { //nolint:gosec // a README is for everybody
-					return err
-				}
-				fmt.Fprintln(cmd.OutOrStdout(), page.path)
-			}
-			return nil
+			return writeStale(cmd.OutOrStdout(), stale, check, "canvas")
 		},
 	}
 	canvas.Flags().StringVar(&folder, "dir", "modules", "the folder of the modules")
@@ -59,6 +51,20 @@ func paths(pages []page) []string {
 		all[i] = page.path
 	}
 	return all
+}
+
+// writeStale writes the pages, or refuses to when it is only to check, and says what it wrote.
+func writeStale(out io.Writer, stale []page, check bool, command string) error {
+	if check && len(stale) > 0 {
+		return fmt.Errorf("run `go run ./cmd/scaffold %s`, these are stale: %s", command, strings.Join(paths(stale), ", "))
+	}
+	for _, page := range stale {
+		if err := os.WriteFile(page.path, page.text, 0o644); err != nil { //nolint:gosec // it is for everybody to read
+			return err
+		}
+		fmt.Fprintln(out, page.path)
+	}
+	return nil
 }
 
 // generated is the first line of a canvas.

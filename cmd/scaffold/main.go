@@ -2,6 +2,7 @@
 //
 //	go run ./cmd/scaffold migrate diff NAME   write the next migration of both databases from the models
 //	go run ./cmd/scaffold migrate hash        compute atlas.sum anew after a file was written by hand
+//	go run ./cmd/scaffold wiring              write the list of modules from the folders
 //	go run ./cmd/scaffold canvas              write the README.md of every module
 package main
 
@@ -35,6 +36,7 @@ func newScaffold() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newMigrate())
+	root.AddCommand(newWiring())
 	root.AddCommand(newCanvas())
 	return root
 }

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/spf13/cobra"
+)
+
+func newWiring() *cobra.Command {
+	var root string
+	var check bool
+	wiring := &cobra.Command{
+		Use:   "wiring",
+		Short: "Write the list of modules from the folders",
+		Long: "Writes the files of wire_gen that list the modules, from the folders under modules. A module is joined by what its\n" +
+			"composition root has: New and Deps, Settings, or only Describe. What Deps hold that wire can't find by type is given by\n" +
+			"a function of wire_gen called after the module, such as usersDeps. Run `go tool wire ./wire_gen` after it.\n" +
+			"With --check nothing is written, and a file that would change is an error.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			stale, err := staleWiring(root)
+			if err != nil {
+				return err
+			}
+			return writeStale(cmd.OutOrStdout(), stale, check, "wiring")
+		},
+	}
+	wiring.Flags().StringVar(&root, "root", ".", "the top of the repository")
+	wiring.Flags().BoolVar(&check, "check", false, "write nothing, and fail when there would be something to write")
+	return wiring
+}
+
+// joined is a module as the wiring sees it.
+type joined struct {
+	Name  string // the folder
+	Field string // what it is called in Go
+	Mod   string // its composition root, such as "usersmod"
+
+	Wired    bool // it has New and Deps
+	Hand     bool // wire_gen has a function that returns its Deps
+	Settings bool
+
+	asks []string // the modules whose contract it imports
+}
+
+// modulesOn returns the modules on disk, each after those that it asks.
+func modulesOn(root string) ([]joined, error) {
+	folders, err := filepath.Glob(filepath.Join(root, "modules", "*", "doc.go"))
+	if err != nil {
+		return nil, err
+	}
+	byHand, err := declared(filepath.Join(root, "wire_gen"))
+	if err != nil {
+		return nil, err
+	}
+	var all []joined
+	for _, contract := range folders {
+		name := filepath.Base(filepath.Dir(contract))
+		m := joined{Name: name, Field: goName(name), Mod: name + "mod", Hand: byHand[name+"Deps"]}
+		own, err := declared(filepath.Join(root, "modules", name, m.Mod))
+		if err != nil {
+			return nil, err
+		}
+		m.Wired, m.Settings = own["New"] && own["Deps"], own["Settings"]
+		if !m.Wired && !own["Describe"] {
+			return nil, fmt.Errorf("modules/%s/%s has neither New and Deps nor Describe", name, m.Mod)
+		}
+		if m.asks, err = asked(root, name); err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return inOrder(all), nil
+}
+
+// inOrder puts each module after those that it asks, and otherwise in the order of their names. Two modules may know each
+// other's events: then the names decide.
+func inOrder(all []joined) []joined {
+	slices.SortFunc(all, func(a, b joined) int { return cmp.Compare(a.Name, b.Name) })
+	var ordered []joined
+	placed := map[string]bool{}
+	for len(all) > 0 {
+		next := max(0, slices.IndexFunc(all, func(m joined) bool {
+			return !slices.ContainsFunc(m.asks, func(name string) bool {
+				return !placed[name] && slices.ContainsFunc(all, func(other joined) bool { return other.Name == name })
+			})
+		}))
+		placed[all[next].Name] = true
+		ordered = append(ordered, all[next])
+		all = slices.Delete(all, next, next+1)
+	}
+	return ordered
+}
+
+// declared returns the names of the functions and types that the Go files of a folder declare, tests apart.
+func declared(folder string) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := eachFile(folder, 0, func(_ string, file *ast.File) {
+		for _, declaration := range file.Decls {
+			switch d := declaration.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					names[d.Name.Name] = true
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if named, ok := spec.(*ast.TypeSpec); ok {
+						names[named.Name.Name] = true
+					}
+				}
+			}
+		}
+	})
+	return names, err
+}
+
+// asked returns the names of the other modules whose contract a module imports.
+func asked(root, name string) ([]string, error) {
+	var asks []string
+	err := filepath.WalkDir(filepath.Join(root, "modules", name), func(folder string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		return eachFile(folder, parser.ImportsOnly, func(_ string, file *ast.File) {
+			for _, imported := range file.Imports {
+				parent, other := path.Split(strings.Trim(imported.Path.Value, `"`))
+				if path.Base(parent) == "modules" && other != name && !slices.Contains(asks, other) {
+					asks = append(asks, other)
+				}
+			}
+		})
+	})
+	return asks, err
+}
+
+// eachFile calls do for every Go file right in a folder that is no test.
+func eachFile(folder string, mode parser.Mode, do func(path string, file *ast.File)) error {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, mode|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		do(path, file)
+	}
+	return nil
+}
+
+// goName returns what a module is called in Go: "projects" is Projects, and an abbreviation such as "ai" is AI.
+func goName(name string) string {
+	if len(name) <= 2 {
+		return strings.ToUpper(name)
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// staleWiring returns the lists of modules that aren't what they should be, as they should be.
+func staleWiring(root string) ([]page, error) {
+	house, err := modulePath(root)
+	if err != nil {
+		return nil, err
+	}
+	modules, err := modulesOn(root)
+	if err != nil {
+		return nil, err
+	}
+	var stale []page
+	for name, text := range map[string]string{"modules_gen.go": listOfModules, "moduleset_gen.go": setOfModules} {
+		var out bytes.Buffer
+		data := struct {
+			House   string
+			Modules []joined
+		}{house, modules}
+		if err := template.Must(template.New(name).Parse(text)).Execute(&out, data); err != nil {
+			return nil, err
+		}
+		code, err := format.Source(out.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		wanted := page{path: filepath.Join(root, "wire_gen", name), text: code}
+		if found, err := os.ReadFile(wanted.path); err != nil || !bytes.Equal(found, code) {
+			stale = append(stale, wanted)
+		}
+	}
+	slices.SortFunc(stale, func(a, b page) int { return cmp.Compare(a.path, b.path) })
+	return stale, nil
+}
+
+// modulePath returns the module path that go.mod names.
+func modulePath(root string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(strings.TrimPrefix(first, "module ")), nil
+}
+
+const listOfModules = `// Code generated by go run ./cmd/scaffold wiring from the folders of modules. DO NOT EDIT.
+
+package wiregen
+
+import (
+{{- range .Modules}}
+	"{{$.House}}/modules/{{.Name}}/{{.Mod}}"
+{{- end}}
+	"{{.House}}/platform/config"
+	"{{.House}}/platform/module"
+)
+
+// Modules are the bounded contexts, put together.
+type Modules struct {
+{{- range .Modules}}{{if .Wired}}
+	{{.Field}} *{{.Mod}}.Module
+{{- end}}{{end}}
+
+	Settings *Settings // what the modules are described by that hold nothing else yet
+}
+
+// Describe returns the table of contents of every module, in the order in which they are mounted.
+func (m *Modules) Describe() []module.Descriptor {
+	return []module.Descriptor{
+{{- range .Modules}}
+		{{if .Wired}}m.{{.Field}}.Describe(){{else}}{{.Mod}}.Describe(&m.Settings.{{.Field}}){{end}},
+{{- end}}
+	}
+}
+
+// ModuleSettings are the settings of the modules.
+type ModuleSettings struct {
+{{- range .Modules}}{{if .Settings}}
+	{{.Field}} {{.Mod}}.Settings
+{{- end}}{{end}}
+}
+
+// groups returns the group of every module.
+func (s *ModuleSettings) groups() []config.Group {
+	return []config.Group{
+{{- range .Modules}}{{if .Settings}}
+		s.{{.Field}}.Group(),
+{{- end}}{{end}}
+	}
+}
+`
+
+const setOfModules = `// Code generated by go run ./cmd/scaffold wiring from the folders of modules. DO NOT EDIT.
+
+//go:build wireinject
+
+package wiregen
+
+import (
+	"github.com/google/wire"
+{{range .Modules}}{{if .Wired}}
+	"{{$.House}}/modules/{{.Name}}/{{.Mod}}"
+{{- end}}{{end}}
+)
+
+// moduleSet makes the modules out of what the platform gives them.
+var moduleSet = wire.NewSet(
+{{- range .Modules}}{{if .Wired}}
+	{{if .Hand}}{{.Name}}Deps{{else}}wire.Struct(new({{.Mod}}.Deps), "*"){{end}},
+	{{.Mod}}.New,
+{{- end}}{{end}}
+	wire.Struct(new(Modules), "*"),
+)
+`
