@@ -69,9 +69,9 @@ chaos: ## Kill processes and servers in the worst moments, for ten minutes, and 
 bench: build bench-events ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
 	go run ./test/bench -product bin/omnistack $(args)
 
-bench-events: ## Measure how events travel, from the commit to what they cause, and what publishing costs
+bench-events: ## Measure how events travel, from the commit to what they cause, and what publishing and enqueueing cost
 	$(SERVERS) go test -run '^$$' -bench 'Delivery|RedisRoad$$' -benchtime 2000x ./platform/bus
-	$(SERVERS) go test -run '^$$' -bench Enqueue ./platform/jobs
+	$(SERVERS) go test -run '^$$' -bench Enqueue ./platform/jobs ./modules/projects/internal/adapters/store
 
 profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
 	go run ./test/bench -profile bin/profile $(args)

@@ -184,6 +184,37 @@ func Measure(b *testing.B, do func(round int) error) {
 	b.ReportMetric(float64(used()-before)/float64(rounds), "cpu-ns/op")
 }
 
+// turn is how many rounds of one function Compare does before it is the other's turn.
+const turn = 20
+
+// Compare is Measure for a function and one that does more, in turn, so that what else the machine does hits both alike. It
+// reports what a round of each takes, and the ratios: x-bare of the times that passed, x-bare-cpu of the processor times.
+func Compare(b *testing.B, bare, more func(round int) error) {
+	b.Helper()
+	both := []func(round int) error{bare, more}
+	var took, cpu [2]float64
+	rounds := 0
+	for ; b.Loop(); rounds += turn {
+		for i, do := range both {
+			began, before := time.Now(), used()
+			for round := range turn {
+				if err := do(rounds + round); err != nil {
+					b.Fatal(err)
+				}
+			}
+			took[i] += float64(time.Since(began))
+			cpu[i] += float64(used() - before)
+		}
+	}
+	b.ReportMetric(0, "ns/op") // of both together: leaves it out
+	b.ReportMetric(took[0]/float64(rounds), "bare-ns")
+	b.ReportMetric(took[1]/float64(rounds), "more-ns")
+	b.ReportMetric(took[1]/took[0], "x-bare")
+	b.ReportMetric(cpu[0]/float64(rounds), "bare-cpu-ns")
+	b.ReportMetric(cpu[1]/float64(rounds), "more-cpu-ns")
+	b.ReportMetric(cpu[1]/cpu[0], "x-bare-cpu")
+}
+
 // used returns the processor time that this process has taken so far.
 func used() time.Duration {
 	var usage syscall.Rusage

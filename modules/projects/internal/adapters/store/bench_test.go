@@ -14,6 +14,9 @@ import (
 	"github.com/omnistack/omnistack/platform/database/storetest"
 	"github.com/omnistack/omnistack/platform/fold"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/testkit"
 )
 
 // The benchmarks do everything twice: through the store, and as the same SQL by plain database/sql on the same kind of
@@ -112,6 +115,43 @@ func BenchmarkInsert(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkEnqueue is what a job adds to a business write as small as the product has them: the transaction that inserts a
+// project, with its indexes and by the store, but without its event.
+func BenchmarkEnqueue(b *testing.B) {
+	storetest.EachEngine(b, func(b *testing.B, db *database.DB) {
+		projects := store.New(db)
+		log, _ := testkit.Logger(b)
+		client, err := jobs.New(db, log)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := client.Register([]module.Job{jobs.Kind(module.Job{}, func(context.Context, greet) error { return nil })}); err != nil {
+			b.Fatal(err)
+		}
+		b.Run("project", func(b *testing.B) {
+			storetest.Compare(b, func(round int) error {
+				added := example(round)
+				return db.WithinTx(b.Context(), func(ctx context.Context) error { return projects.Insert(ctx, added) })
+			}, func(round int) error {
+				added := example(round)
+				return db.WithinTx(b.Context(), func(ctx context.Context) error {
+					if err := projects.Insert(ctx, added); err != nil {
+						return err
+					}
+					return client.Enqueue(ctx, greet{added.ID})
+				})
+			})
+		})
+	})
+}
+
+// greet is the arguments of a job.
+type greet struct {
+	Project string `json:"project"`
+}
+
+func (greet) Kind() string { return "projects.greet" }
 
 func owner(i int) id.Scope { return id.Of(fmt.Sprintf("owner-%03d", i%owners)) }
 
