@@ -71,6 +71,18 @@ func Header(name, value string) Part {
 // test.
 func (a *API) Do(t testing.TB, method, path string, parts ...Part) *Response {
 	t.Helper()
+	answer := a.send(t, method, path, parts)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatalf("%s %s: reading the answer: %v", method, path, err)
+	}
+	return &Response{Status: answer.StatusCode, Header: answer.Header, Body: body, t: t, request: method + " " + path}
+}
+
+// send sends one request and returns the answer, whose body is still to be read.
+func (a *API) send(t testing.TB, method, path string, parts []Part) *http.Response {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, a.base+path, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -85,12 +97,7 @@ func (a *API) Do(t testing.TB, method, path string, parts ...Part) *Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatalf("%s %s: reading the answer: %v", method, path, err)
-	}
-	return &Response{Status: answer.StatusCode, Header: answer.Header, Body: body, t: t, request: method + " " + path}
+	return answer
 }
 
 // Response is an answer. Its checks return it, so that they chain; the first that fails ends the test and prints the
