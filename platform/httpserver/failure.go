@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -81,11 +82,15 @@ func envelope(requestID string, err error) *Error {
 	return out
 }
 
+// detailRetryAfter is the detail of an errs.RateLimited that says after how many seconds, an int, it makes sense to try again.
+const detailRetryAfter = "retry_after"
+
 // fail notes err in the call's record, sets the headers that go with it and returns the answer.
 func fail(c *gin.Context, err error) *Error {
 	record := callIn(c)
 	record.failure = err
-	switch errs.From(err).Kind {
+	known := errs.From(err)
+	switch known.Kind {
 	case errs.Unauthenticated:
 		c.Header("Www-Authenticate", auth.Challenge(err)) // RFC 6750, section 3
 	case errs.Forbidden:
@@ -94,6 +99,10 @@ func fail(c *gin.Context, err error) *Error {
 		}
 	case errs.TooLarge:
 		c.Header("Connection", "close") // what is left of the body is not read
+	case errs.RateLimited:
+		if seconds, told := known.Details[detailRetryAfter].(int); told {
+			c.Header("Retry-After", strconv.Itoa(seconds))
+		}
 	}
 	return envelope(record.requestID, err)
 }

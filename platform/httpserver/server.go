@@ -1,6 +1,6 @@
 // Package httpserver is the HTTP driving adapter's platform: gin for routing, huma for typed operations over it.
 //
-// A module registers plain typed functions (Query, Mutation) with a Route that says who may call them; the OpenAPI
+// A module registers plain typed functions (Query, Mutation, Stream) with a Route that says who may call them; the OpenAPI
 // 3.1 document is made from the same types and can't drift from the code. Every answer goes through the same stages
 // (stages.go), every error through the same envelope (failure.go), every body through the same strict JSON
 // (format.go).
@@ -79,6 +79,7 @@ type Server struct {
 	routes      map[routeKey]*Route
 	order       []*Route
 	stopping    atomic.Bool // it was told to stop, and goes on for a while
+	streams     streams
 }
 
 // routeKey finds a route by its method and by gin's form of its path.
@@ -207,8 +208,8 @@ var usualLimits = limits{header: 5 * time.Second, idle: 2 * time.Minute, margin:
 const headerBytes = 32 << 10
 
 // Serve answers on the listener until ctx ends, and for as long after it as the notice says. Then it refuses new
-// connections, lets running requests finish for patience at most, and returns nil; requests that are still running are
-// cut off and reported as an error.
+// connections, ends streams, lets running requests finish for patience at most, and returns nil; requests that are still
+// running are cut off and reported as an error.
 func (s *Server) Serve(ctx context.Context, listener net.Listener, patience time.Duration) error {
 	errorLog, _ := zap.NewStdLogAt(s.log, zap.WarnLevel) // fails only for a level that doesn't exist
 	whole := s.options.HTTP.RequestTimeout + s.options.limits.margin
@@ -232,6 +233,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, patience time
 	case <-ctx.Done():
 	}
 	s.giveNotice(listener)
+	s.streams.stop() // now that their clients find another server when they come back
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	err := server.Shutdown(drain)

@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
 )
 
@@ -126,10 +127,10 @@ func (s *Server) logCall(c *gin.Context) {
 	record := callIn(c)
 	status := c.Writer.Status()
 	if record.failure != nil && status < http.StatusBadRequest {
-		status = http.StatusInternalServerError // it failed when half of it was out
+		status = statuses[errs.From(record.failure).Kind] // it failed when half of it was out
 	}
 	level := zap.InfoLevel
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && !errors.Is(record.failure, errStopping) {
 		level = zap.ErrorLevel
 		// A call that fails after the client hung up fails for that reason, whatever its layers make of it.
 		if record.client.Err() != nil {
@@ -172,13 +173,8 @@ func (s *Server) recover(c *gin.Context) {
 		if reason == nil {
 			return
 		}
-		err, isError := reason.(error)
-		if isError && errors.Is(err, http.ErrAbortHandler) {
-			panic(reason) // net/http's own way to drop a connection
-		}
-		err = fmt.Errorf("panic: %v", reason)
 		record := callIn(c)
-		s.log.Error("panic", zap.Error(err), zap.String("request_id", record.requestID), zap.ByteString("stack", debug.Stack()))
+		err := s.panicked(record, reason)
 		if c.Writer.Written() {
 			record.failure = err
 			panic(http.ErrAbortHandler) // half an answer is out: cutting it off is the only honest end
@@ -186,6 +182,17 @@ func (s *Server) recover(c *gin.Context) {
 		refuse(c, err)
 	}()
 	c.Next()
+}
+
+// panicked logs a panic and returns it as an error. It is called while the stack is still there.
+func (s *Server) panicked(record *call, reason any) error {
+	err, isError := reason.(error)
+	if isError && errors.Is(err, http.ErrAbortHandler) {
+		panic(reason) // net/http's own way to drop a connection
+	}
+	err = fmt.Errorf("panic: %v", reason)
+	s.log.Error("panic", zap.Error(err), zap.String("request_id", record.requestID), zap.ByteString("stack", debug.Stack()))
+	return err
 }
 
 // The values of the security headers, shared by all answers. X-XSS-Protection is 0 because the filters it switched on
