@@ -152,7 +152,7 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
 	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
-	roles Roles, log *zap.Logger) (*httpserver.Server, error) {
+	principals *auth.PrincipalCache, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -176,6 +176,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 		options.Notice = notice
 	}
 	server := httpserver.New(options, log)
+	principals.Forgotten = server.AskAgain
 	if !roles.API {
 		return server, nil
 	}

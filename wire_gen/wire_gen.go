@@ -98,7 +98,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	}
 	auditLog := audit.New(db, cursors, clock)
 	wiregenHouse := newHouse(modules, jobsClient, auditLog, clock, settings)
-	server, err := newServer(settings, db, client, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, roles, log)
+	server, err := newServer(settings, db, client, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, principalCache, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()

@@ -26,6 +26,9 @@ const (
 // made elsewhere counts within those two seconds. Refusals aren't remembered, but for API keys that aren't good. It is safe
 // for concurrent use.
 type PrincipalCache struct {
+	// Forgotten, when set before the first call, is told of each user that Forget was called for.
+	Forgotten func(userID string)
+
 	clock   clock.Clock
 	known   *recent[bearer, remembered]
 	keys    *recent[digest, remembered]
@@ -61,6 +64,13 @@ func NewPrincipalCache(clock clock.Clock) *PrincipalCache {
 // Forget makes the next request of the user, and of each API key of the user, ask again. Call it when a change to the
 // user's role or state, or the end of a key, has been committed.
 func (c *PrincipalCache) Forget(userID string) {
+	c.forget(userID)
+	if c.Forgotten != nil {
+		c.Forgotten(userID)
+	}
+}
+
+func (c *PrincipalCache) forget(userID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgot++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,6 +62,8 @@ func TestPrincipalCache(t *testing.T) {
 	})
 	t.Run("forgets one user at once", func(t *testing.T) {
 		cache, accounts := stand(always)
+		var told []string
+		cache.Forgotten = func(userID string) { told = append(told, userID) }
 		ask(cache, accounts, ann, user)
 		cache.Forget("2")
 		ask(cache, accounts, ann, user)
@@ -71,6 +74,9 @@ func TestPrincipalCache(t *testing.T) {
 		ask(cache, accounts, ann, user)
 		if accounts.asked != 2 {
 			t.Error("didn't forget")
+		}
+		if !slices.Equal(told, []string{"2", "1"}) {
+			t.Errorf("told of %v", told)
 		}
 	})
 	t.Run("doesn't remember what was asked before a change", func(t *testing.T) {
