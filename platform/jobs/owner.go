@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -110,32 +111,113 @@ var states = map[rivertype.JobState]string{
 	rivertype.JobStateScheduled: "queued",
 }
 
-func toOwnJob(row *rivertype.JobRow) OwnJob {
-	kept := metadataOf(row)
-	job := OwnJob{
-		ID: strconv.FormatInt(row.ID, 10), Kind: row.Kind, State: states[row.State], Progress: kept.Progress,
-		CreatedAt: row.CreatedAt.UTC(), FinishedAt: inUTC(row.FinalizedAt),
-	}
-	if row.State == rivertype.JobStateCompleted { // else it is of an attempt that failed
-		job.Result = kept.Result
-	}
-	return job
-}
-
 func (c *Client) ownRoutes(r *httpserver.Router) {
+	const one = "/app/jobs/{id}"
+	missing := []int{http.StatusNotFound}
 	httpserver.Query(r, httpserver.Route{
-		Method: http.MethodGet, Path: "/app/jobs/{id}", Guard: httpserver.User,
-		Summary: "See how a job of yours stands", Errors: []int{http.StatusNotFound},
+		Method: http.MethodGet, Path: one, Guard: httpserver.User,
+		Summary: "See how a job of yours stands", Errors: missing,
 	}, c.getOwn)
+	httpserver.Stream(r, httpserver.Route{
+		Method: http.MethodGet, Path: one + "/events", Guard: httpserver.User,
+		Summary: "Follow a job of yours until it has ended", Errors: missing,
+	}, httpserver.Events{"start": OwnJob{}, "progress": OwnJob{}, "done": OwnJob{}}, c.followOwn)
 }
 
 func (c *Client) getOwn(ctx context.Context, in *OneInput) (*httpserver.Object[OwnJob], error) {
-	row, err := c.find(ctx, in)
+	job, err := c.findOwn(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	if metadataOf(row).Owner != httpserver.Principal(ctx).Scope().User {
-		return nil, errs.Missing("Job", in.ID)
+	return &httpserver.Object[OwnJob]{Body: job}, nil
+}
+
+// findOwn returns a job of the caller's. It reads for itself, because River asks SQLite's only writer.
+func (c *Client) findOwn(ctx context.Context, in *OneInput) (OwnJob, error) {
+	number, err := in.number()
+	if err != nil {
+		return OwnJob{}, err
 	}
-	return &httpserver.Object[OwnJob]{Body: toOwnJob(row)}, nil
+	text := "CAST(metadata AS text)"
+	if c.db.Engine() == database.SQLite {
+		text = "json(metadata)"
+	}
+	query := c.db.Read(ctx).Raw(
+		"SELECT id, kind, CAST(state AS text), "+text+", created_at, finalized_at FROM river_job WHERE id = ? AND "+owned,
+		number, httpserver.Principal(ctx).Scope().User,
+	)
+	found, err := database.All(query, scanOwnJob)
+	if err == nil && len(found) == 0 {
+		err = errs.Missing("Job", in.ID)
+	}
+	if err != nil {
+		return OwnJob{}, err
+	}
+	return found[0], nil
+}
+
+func scanOwnJob(row database.Row) (OwnJob, error) {
+	var found rivertype.JobRow
+	if err := row.Scan(&found.ID, &found.Kind, &found.State, &found.Metadata, &found.CreatedAt, &found.FinalizedAt); err != nil {
+		return OwnJob{}, err
+	}
+	kept := metadataOf(&found)
+	job := OwnJob{
+		ID: strconv.FormatInt(found.ID, 10), Kind: found.Kind, State: states[found.State], Progress: kept.Progress,
+		CreatedAt: found.CreatedAt.UTC(), FinishedAt: inUTC(found.FinalizedAt),
+	}
+	if found.State == rivertype.JobStateCompleted { // else it is of an attempt that failed
+		job.Result = kept.Result
+	}
+	return job, nil
+}
+
+// How often a job that is followed is looked at: the less often the longer nothing changes.
+const (
+	lookSoonest = 250 * time.Millisecond
+	lookLatest  = time.Second
+
+	lookPatience = 5 * time.Second
+)
+
+// followOwn tells how a job stands, what becomes of it and how it ended. It may be worked anywhere, so it is looked at.
+func (c *Client) followOwn(ctx context.Context, in *OneInput) (httpserver.Feed, error) {
+	job, err := c.findOwn(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, send httpserver.Send) (any, error) {
+		if err := send("start", job); err != nil {
+			return nil, err
+		}
+		for pause := lookSoonest; job.FinishedAt == nil; {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(pause):
+			}
+			before := job
+			if job, err = c.lookAgain(ctx, in); err != nil {
+				return nil, err
+			}
+			switch {
+			case job.FinishedAt != nil: // that is what comes last
+			case job.State == before.State && reflect.DeepEqual(job.Progress, before.Progress):
+				pause = min(2*pause, lookLatest)
+			default:
+				pause = lookSoonest
+				if err := send("progress", job); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return job, nil
+	}, nil
+}
+
+// lookAgain is findOwn, with a bound of its own: a stream has none.
+func (c *Client) lookAgain(ctx context.Context, in *OneInput) (OwnJob, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookPatience)
+	defer cancel()
+	return c.findOwn(ctx, in)
 }

@@ -21,16 +21,19 @@ import (
 
 const adminJobs = "/api/v1/admin/jobs"
 
-// The arguments of the kinds of jobs: one goes well, one comes to something, one fails, one goes on until it is told to stop.
+// The arguments of the kinds of jobs: one goes well, one comes to something, one waits for the test half way, one fails, one
+// goes on until it is told to stop.
 type (
 	goodJob    struct{ ID string }
 	exportJob  struct{ ID string }
+	halfJob    struct{ ID string }
 	badJob     struct{ ID string }
 	endlessJob struct{ ID string }
 )
 
 func (goodJob) Kind() string    { return "tests.good" }
 func (exportJob) Kind() string  { return "tests.export" }
+func (halfJob) Kind() string    { return "tests.half" }
 func (badJob) Kind() string     { return "tests.bad" }
 func (endlessJob) Kind() string { return "tests.endless" }
 
@@ -39,6 +42,7 @@ type workshop struct {
 	*apptest.App
 	*jobs.Client
 	admin *testkit.API
+	goOn  chan struct{} // lets a halfJob go on
 }
 
 func newWorkshop(t *testing.T, app *apptest.App) workshop {
@@ -47,10 +51,21 @@ func newWorkshop(t *testing.T, app *apptest.App) workshop {
 	if err != nil {
 		t.Fatal(err)
 	}
+	goOn := make(chan struct{})
 	err = client.Register([]module.Job{
 		jobs.Kind(module.Job{}, func(context.Context, goodJob) error { return nil }),
 		jobs.Kind(module.Job{}, func(ctx context.Context, args exportJob) error {
 			jobs.Progress(ctx, 2, 5)
+			return jobs.Result(ctx, map[string]string{"file": args.ID})
+		}),
+		jobs.Kind(module.Job{}, func(ctx context.Context, args halfJob) error {
+			jobs.Progress(ctx, 1, 2)
+			select {
+			case <-goOn:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			jobs.Progress(ctx, 2, 2)
 			return jobs.Result(ctx, map[string]string{"file": args.ID})
 		}),
 		jobs.Kind(module.Job{Queue: "other"}, func(context.Context, badJob) error {
@@ -74,7 +89,7 @@ func newWorkshop(t *testing.T, app *apptest.App) workshop {
 			t.Error(err)
 		}
 	})
-	w := workshop{app, client, app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"}))}
+	w := workshop{app, client, app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"})), goOn}
 	w.admin.Do(t, "GET", "/api/v1/app/users/me").Want(200)
 	apptest.Await(t, "the jobs that a new user makes", func() bool {
 		return testkit.Rows(t, app.DB, "notifications_mails", "state <> 'queued'") == 1 && testkit.Rows(t, app.DB, "river_job", "state <> 'completed'") == 0
@@ -91,6 +106,19 @@ func (w workshop) enqueue(t *testing.T, args jobs.Args, options ...jobs.Option) 
 		t.Fatal(err)
 	}
 	return adminJobs + "/" + w.admin.Do(t, "GET", adminJobs+"?limit=1").Want(200).Text("items.0.id")
+}
+
+// enqueueFor enqueues a job of a user's and returns its id.
+func (w workshop) enqueueFor(t *testing.T, owner id.Scope, args jobs.Args, options ...jobs.Option) (number string) {
+	t.Helper()
+	err := w.DB.WithinTx(t.Context(), func(ctx context.Context) (err error) {
+		number, err = w.EnqueueFor(ctx, owner, args, options...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
 }
 
 // await waits until the job has the state, and returns it.
@@ -195,17 +223,7 @@ func TestOwnersSeeTheirJobs(t *testing.T) {
 		bob := app.As(app.Token(t, auth.DevClaims{Subject: "bob"}))
 		owner := id.Of(alice.Do(t, "GET", own).Want(200).Text("id"))
 		bob.Do(t, "GET", own).Want(200)
-		enqueue := func(args jobs.Args, options ...jobs.Option) (number string) {
-			t.Helper()
-			err := w.DB.WithinTx(t.Context(), func(ctx context.Context) (err error) {
-				number, err = w.EnqueueFor(ctx, owner, args, options...)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return number
-		}
+		enqueue := func(args jobs.Args, options ...jobs.Option) string { return w.enqueueFor(t, owner, args, options...) }
 
 		export := enqueue(exportJob{"f1"})
 		w.await(t, adminJobs+"/"+export, "completed").WantJSON("owner_id", owner.User).

@@ -142,6 +142,7 @@ var accesses = []access{
 	{route: "GET " + preferences, want: reads(200, 200)},
 	{route: "PATCH " + preferences, want: writes(200, 200), body: `{"kinds": {"projects.deleted": {"mail": false}}}`},
 	{route: "GET " + api + "/app/jobs/{id}", want: reads(200, 404), path: (*matrix).job},
+	{route: "GET " + api + "/app/jobs/{id}/events", want: reads(200, 404), path: (*matrix).endedJob},
 
 	{route: "GET " + keys, want: persons(200, 200)},
 	{route: "POST " + keys, want: persons(201, 201), body: `{"name": "More", "scopes": ["read"]}`},
@@ -490,6 +491,13 @@ func (m *matrix) job() string {
 		m.t.Fatal(err)
 	}
 	return api + "/app/jobs/" + number
+}
+
+// endedJob makes a job of the owner's that has ended, and returns where he follows it.
+func (m *matrix) endedJob() string {
+	path := m.job()
+	m.app.Change(m.t, "UPDATE river_job SET state = 'cancelled', finalized_at = ? WHERE id = ?", time.Now().UTC(), lastOf(path))
+	return path + "/events"
 }
 
 // adminJob returns what makes a job and returns where administrators do something with it.

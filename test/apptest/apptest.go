@@ -28,6 +28,7 @@ type App struct {
 	Routes   []httpserver.Route     // everything it serves
 	Logs     *observer.ObservedLogs // what it logged
 	Settings *wiregen.Settings
+	Stop     func() // tells it to stop, as SIGTERM does
 }
 
 // Engines are the databases that everything must work on.
@@ -95,6 +96,7 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	url := "http://" + listener.Addr().String()
 	return &App{
 		API: testkit.NewAPI(t, url), URL: url, DB: db, Routes: product.Server.Routes(), Logs: logs, Settings: loaded,
+		Stop: stop,
 	}
 }
 
