@@ -13,6 +13,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 )
 
 const devURL = "http://127.0.0.1:8000"
@@ -174,19 +175,19 @@ func TestDevTokenHasOnlyOurClaims(t *testing.T) {
 }
 
 func TestDevKeyFileThatHoldsNoKey(t *testing.T) {
-	f := newForge(t)
-	secret, err := f.ec.Bytes()
+	f := idp.NewKeys(t)
+	secret, err := f.EC.Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
 		"empty":         "",
 		"text":          "canary",
-		"a public key":  string(text(t, f.ecKey())),
-		"an RSA key":    string(text(t, f.rsaKey())),
+		"a public key":  string(idp.Text(t, f.JWK("ES256"))),
+		"an RSA key":    string(idp.Text(t, f.JWK("RS256"))),
 		"a symmetric":   `{"kty":"oct","k":"Y2FuYXJ5","kid":"a"}`,
-		"no kid":        string(text(t, with(f.ecKey(), object{"kid": nil, "d": encode(secret)}))),
-		"another curve": string(text(t, with(ecJWK(t, "a", "P-384", &f.p384.PublicKey), object{"d": encode([]byte("canary"))}))),
+		"no kid":        string(idp.Text(t, idp.With(f.JWK("ES256"), object{"kid": nil, "d": idp.Encode(secret)}))),
+		"another curve": string(idp.Text(t, idp.With(idp.ECJWK(t, "a", "P-384", &f.P384.PublicKey), object{"d": idp.Encode([]byte("canary"))}))),
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, devKeyFile), []byte(content), 0o600); err != nil {

@@ -4,31 +4,30 @@ import (
 	"testing"
 
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 )
 
 // FuzzVerify looks for a token that is accepted though nobody signed it, and for a panic or an error of another kind.
 func FuzzVerify(f *testing.F) {
-	signer := newForge(f)
-	keys, err := StaticKeySource([]byte(signer.publicKeys()))
+	signer := &idp.Issuer{Keys: idp.NewKeys(f), Shape: idp.Supabase, URL: "https://issuer.test"}
+	keys, err := StaticKeySource([]byte(signer.JWKS()))
 	if err != nil {
 		f.Fatal(err)
 	}
-	const issuer = "https://issuer.test"
-	provider := &Provider{Issuer: issuer, Keys: keys, HMACSecret: []byte(testSecret), Audiences: []string{ours}, AuthorizedParties: []string{origin}}
+	provider := Supabase(signer.URL, idp.Secret)
+	provider.Keys = keys
 	verifier, _ := newVerifier(provider)
-	signed := map[string]bool{
-		signer.token("RS256", head("RS256", "rsa"), goodClaims(issuer)):             true,
-		signer.token("ES256", head("ES256", "ec"), goodClaims(issuer)):              true,
-		signer.token("EdDSA", head("EdDSA", "ed"), goodClaims(issuer)):              true,
-		signer.hmacToken([]byte(testSecret), head("HS256", ""), goodClaims(issuer)): true,
+	ann, signed := idp.Person{Subject: "ann", Email: "ann@b.test", Role: "admin"}, map[string]bool{}
+	for _, algorithm := range signer.Algorithms() {
+		signed[signer.Issue(algorithm, ann, start)] = true
 	}
 	for token := range signed {
 		f.Add(token)
 	}
-	for _, a := range signer.attacks(issuer, "https://single.test", "https://short.test", "https://trap.test") {
-		f.Add(a.token)
+	for _, a := range signer.Attacks(ann, start, &idp.Issuer{Keys: idp.NewKeys(f), Shape: idp.Custom, URL: "https://evil.test"}) {
+		f.Add(a.Token)
 	}
-	f.Add(string(text(f, goodClaims(issuer))))
+	f.Add(string(idp.Text(f, signer.Claims(ann, start))))
 	f.Fuzz(func(t *testing.T, input string) {
 		who, err := verifier.Verify(t.Context(), input)
 		if err == nil && !signed[input] {
@@ -39,8 +38,8 @@ func FuzzVerify(f *testing.F) {
 		}
 
 		// The same bytes as claims under a good signature reach what lies behind it.
-		who, err = verifier.Verify(t.Context(), (&forge{TB: t}).hmacToken([]byte(testSecret), head("HS256", ""), input))
-		if err == nil && (who.Issuer != issuer || !validSubject(who.Subject) || !who.ExpiresAt.After(start.Add(-leeway))) {
+		who, err = verifier.Verify(t.Context(), idp.HMACToken(t, []byte(idp.Secret), idp.Head("HS256", ""), input))
+		if err == nil && (who.Issuer != provider.Issuer || !validSubject(who.Subject) || !who.ExpiresAt.After(start.Add(-leeway))) {
 			t.Fatalf("the claims %q were accepted as %+v", input, who)
 		}
 		if err != nil && !errs.Is(err, errs.Unauthenticated) {
@@ -88,15 +87,15 @@ func benchmarkVerify(b *testing.B, algorithm, kid string) {
 }
 
 func benchmarked(b *testing.B, algorithm, kid string) (*Verifier, string) {
-	f := newForge(b)
-	keys, err := StaticKeySource([]byte(f.publicKeys()))
+	f := idp.NewKeys(b)
+	keys, err := StaticKeySource([]byte(f.JWKS()))
 	if err != nil {
 		b.Fatal(err)
 	}
 	const issuer = "https://abcdefghijklmnopqrst.supabase.co/auth/v1"
 	provider := &Provider{Issuer: issuer, Keys: keys, Audiences: []string{"authenticated"}, Claims: Supabase("https://x", "").Claims}
 	verifier, _ := newVerifier(provider)
-	token := f.token(algorithm, head(algorithm, kid), with(goodClaims(issuer), object{
+	token := f.Token(algorithm, idp.Head(algorithm, kid), idp.With(goodClaims(issuer), object{
 		"aud": "authenticated", "role": "authenticated", "email": "someone@example.com", "session_id": "0198c0de-0000-7000-8000-000000000000",
 		"app_metadata":  object{"provider": "email", "providers": []string{"email"}, "role": "admin"},
 		"user_metadata": object{"full_name": "Some One", "avatar_url": "https://cdn.example.com/a.png"},

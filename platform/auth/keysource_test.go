@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,40 +17,42 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 )
 
 func TestRotationIsPickedUpByTheFirstToken(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.jwks(f.rsaKey()))
-	verifier, now := newVerifier(home.provider())
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), goodClaims(home.URL)))
+	f := idp.NewKeys(t)
+	home := serve(f, f.JWKS("RS256"))
+	verifier, now := newVerifier(trusting(home))
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(home.URL)))
 
 	now.Advance(5 * time.Minute)
-	home.answers(document(f.jwks(f.rsaKey(), f.ecKey())))
-	mustVerify(t, verifier, f.token("ES256", head("ES256", "ec"), goodClaims(home.URL)))
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), goodClaims(home.URL)))
-	if n := home.asked.Load(); n != 2 {
+	home.Answer(idp.Document(f.JWKS("RS256", "ES256")))
+	mustVerify(t, verifier, f.Token("ES256", idp.Head("ES256", "ec"), goodClaims(home.URL)))
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(home.URL)))
+	if n := home.Asked(); n != 2 {
 		t.Errorf("it took %d fetches, want 2", n)
 	}
 }
 
 // TestRotationUnderLoad lets 50 requests meet a new key at once: all wait for one fetch, and none is refused.
 func TestRotationUnderLoad(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.jwks(f.rsaKey()))
-	provider := home.provider()
+	f := idp.NewKeys(t)
+	home := serve(f, f.JWKS("RS256"))
+	provider := trusting(home)
 	verifier, _ := newVerifier(provider)
 	if err := provider.Keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	started, release := make(chan struct{}, 1), make(chan struct{})
-	home.answers(func(w http.ResponseWriter, r *http.Request) {
+	home.Answer(func(w http.ResponseWriter, r *http.Request) {
 		started <- struct{}{}
 		<-release
-		document(f.publicKeys())(w, r)
+		idp.Document(f.JWKS())(w, r)
 	})
-	token := f.token("ES256", head("ES256", "ec"), goodClaims(home.URL))
+	token := f.Token("ES256", idp.Head("ES256", "ec"), goodClaims(home.URL))
 	var waiting sync.WaitGroup
 	for range 50 {
 		waiting.Go(func() {
@@ -61,37 +64,37 @@ func TestRotationUnderLoad(t *testing.T) {
 	<-started
 	close(release)
 	waiting.Wait()
-	if n := home.asked.Load(); n != 2 {
+	if n := home.Asked(); n != 2 {
 		t.Errorf("it took %d fetches, want 2", n)
 	}
 }
 
 func TestProviderDownAtColdStart(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	verifier, now := newVerifier(home.provider())
-	token := f.token("RS256", head("RS256", "rsa"), goodClaims(home.URL))
-	home.answers(status(http.StatusInternalServerError))
+	f := idp.NewKeys(t)
+	home := f.Serve(idp.Custom)
+	verifier, now := newVerifier(trusting(home))
+	token := f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(home.URL))
+	home.Answer(idp.Status(http.StatusInternalServerError))
 	for range 10 {
 		mustBeUnavailable(t, verifier, token)
 	}
-	if n := home.asked.Load(); n != askBurst {
+	if n := home.Asked(); n != askBurst {
 		t.Errorf("it asked %d times, want %d", n, askBurst)
 	}
-	home.answers(document(f.publicKeys()))
+	home.Answer(idp.Document(f.JWKS()))
 	now.Advance(askEvery)
 	mustVerify(t, verifier, token)
 }
 
 func TestStaleKeysServeWhileTheProviderIsDown(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.jwks(f.rsaKey()))
-	provider := home.provider()
+	f := idp.NewKeys(t)
+	home := serve(f, f.JWKS("RS256"))
+	provider := trusting(home)
 	verifier, now := newVerifier(provider)
-	claims := with(goodClaims(home.URL), object{"exp": start.Add(10 * 365 * 24 * time.Hour).Unix()})
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), claims))
+	claims := idp.With(goodClaims(home.URL), object{"exp": start.Add(10 * 365 * 24 * time.Hour).Unix()})
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), claims))
 
-	home.answers(status(http.StatusBadGateway))
+	home.Answer(idp.Status(http.StatusBadGateway))
 	now.Advance(365 * 24 * time.Hour)
 	if err := provider.Keys.Refresh(t.Context()); err == nil || provider.Keys.Err() == nil {
 		t.Fatal("a failed refresh isn't an error")
@@ -99,28 +102,28 @@ func TestStaleKeysServeWhileTheProviderIsDown(t *testing.T) {
 	if !provider.Keys.Ready() {
 		t.Error("it isn't ready, though it has keys")
 	}
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), with(claims, object{"sub": "user-2"})))
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), idp.With(claims, object{"sub": "user-2"})))
 	for range askBurst + 1 { // it may be the new key: nobody can tell
-		mustBeUnavailable(t, verifier, f.token("ES256", head("ES256", "ec"), claims))
+		mustBeUnavailable(t, verifier, f.Token("ES256", idp.Head("ES256", "ec"), claims))
 	}
 
-	home.answers(document(f.jwks(f.rsaKey())))
+	home.Answer(idp.Document(f.JWKS("RS256")))
 	if err := errors.Join(provider.Keys.Refresh(t.Context()), provider.Keys.Err()); err != nil {
 		t.Fatal(err)
 	}
-	mustRefuse(t, verifier, f.token("ES256", head("ES256", "ec"), claims), UnknownKey)
+	mustRefuse(t, verifier, f.Token("ES256", idp.Head("ES256", "ec"), claims), UnknownKey)
 }
 
 func TestUnknownKidsDontFloodTheProvider(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	verifier, now := newVerifier(home.provider())
-	if err := home.keys(verifier).Refresh(t.Context()); err != nil {
+	f := idp.NewKeys(t)
+	home := f.Serve(idp.Custom)
+	verifier, now := newVerifier(trusting(home))
+	if err := verifier.providers[home.URL].Keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	home.asked.Store(0)
+	before := home.Asked()
 
-	good := f.token("EdDSA", head("EdDSA", "ed"), goodClaims(home.URL))
+	good := f.Token("EdDSA", idp.Head("EdDSA", "ed"), goodClaims(home.URL))
 	tokens := make(chan string)
 	var workers sync.WaitGroup
 	for range 16 {
@@ -139,72 +142,72 @@ func TestUnknownKidsDontFloodTheProvider(t *testing.T) {
 	for i := range 3000 {
 		token := good
 		if i%2 == 0 {
-			token = f.token("EdDSA", head("EdDSA", fmt.Sprint("unknown-", i%600)), with(goodClaims(home.URL), object{"jti": i}))
+			token = f.Token("EdDSA", idp.Head("EdDSA", fmt.Sprint("unknown-", i%600)), idp.With(goodClaims(home.URL), object{"jti": i}))
 		}
 		tokens <- token
 	}
 	close(tokens)
 	workers.Wait()
-	if n := home.asked.Load(); n > askBurst {
+	if n := home.Asked() - before; n > askBurst {
 		t.Errorf("300 unknown kids in 3,000 tokens made %d fetches, want %d at most", n, askBurst)
 	}
 
-	stray := f.token("EdDSA", head("EdDSA", "unknown"), goodClaims(home.URL))
+	stray := f.Token("EdDSA", idp.Head("EdDSA", "unknown"), goodClaims(home.URL))
 	for range 10 {
 		now.Advance(askEvery / 10)
 		mustRefuse(t, verifier, stray, UnknownKey)
 	}
-	if n := home.asked.Load(); n > askBurst+1 {
+	if n := home.Asked() - before; n > askBurst+1 {
 		t.Errorf("%d fetches after 30 seconds more, want %d at most", n, askBurst+1)
 	}
 }
 
 // TestBadAnswersChangeNothing gives a source with good keys every bad answer: the keys stay.
 func TestBadAnswersChangeNothing(t *testing.T) {
-	f := newForge(t)
-	elsewhere := newServer(t, f.jwks(f.ecKey()))
-	home := newServer(t, "")
-	provider := home.provider()
+	f := idp.NewKeys(t)
+	elsewhere := serve(f, f.JWKS("ES256"))
+	home := f.Serve(idp.Custom)
+	provider := trusting(home)
 	verifier, _ := newVerifier(provider)
-	good := f.token("RS256", head("RS256", "rsa"), goodClaims(home.URL))
+	good := f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(home.URL))
 
 	for name, answer := range map[string]http.HandlerFunc{
-		"HTML":               document("<html>Bad gateway</html>"),
-		"empty":              document(""),
-		"null":               document("null"),
-		"an array":           document("[]"),
-		"no keys":            document("{}"),
-		"keys are null":      document(`{"keys":null}`),
-		"no key any more":    document(`{"keys":[]}`),
-		"no usable key":      document(`{"keys":[{"kty":"oct","kid":"rsa","k":"AAAA"}]}`),
-		"keys are an object": document(`{"keys":{}}`),
-		"truncated":          document(f.publicKeys()[:100]),
-		"two documents":      document(f.publicKeys() + f.publicKeys()),
-		"keys twice":         document(`{"keys":[],"keys":[]}`),
-		"too large":          document(f.jwks(f.ecKey()) + strings.Repeat(" ", maxDocument)),
-		"500":                func(w http.ResponseWriter, r *http.Request) { status(500)(w, r); document(f.publicKeys())(w, r) },
-		"404":                status(404),
-		"204":                status(204),
+		"HTML":               idp.Document("<html>Bad gateway</html>"),
+		"empty":              idp.Document(""),
+		"null":               idp.Document("null"),
+		"an array":           idp.Document("[]"),
+		"no keys":            idp.Document("{}"),
+		"keys are null":      idp.Document(`{"keys":null}`),
+		"no key any more":    idp.Document(`{"keys":[]}`),
+		"no usable key":      idp.Document(`{"keys":[{"kty":"oct","kid":"rsa","k":"AAAA"}]}`),
+		"keys are an object": idp.Document(`{"keys":{}}`),
+		"truncated":          idp.Document(f.JWKS()[:100]),
+		"two documents":      idp.Document(f.JWKS() + f.JWKS()),
+		"keys twice":         idp.Document(`{"keys":[],"keys":[]}`),
+		"too large":          idp.Document(f.JWKS("ES256") + strings.Repeat(" ", maxDocument)),
+		"500":                func(w http.ResponseWriter, r *http.Request) { idp.Status(500)(w, r); idp.Document(f.JWKS())(w, r) },
+		"404":                idp.Status(404),
+		"204":                idp.Status(204),
 		"redirect elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) },
 		"redirects for ever": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) },
-		"broken off":         func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"broken off":         idp.HangUp,
 		"broken off in a body": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "9")
-			status(200)(w, nil)
+			idp.Status(200)(w, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			home.answers(document(f.publicKeys()))
+			home.Answer(idp.Document(f.JWKS()))
 			if err := provider.Keys.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			before := provider.Keys.current.Load()
-			home.answers(answer)
-			home.asked.Store(0)
+			home.Answer(answer)
+			asked := home.Asked()
 			if err := provider.Keys.Refresh(t.Context()); err == nil {
 				t.Error("it was taken for keys")
 			}
-			if n := home.asked.Load(); n > 4 {
+			if n := home.Asked() - asked; n > 4 {
 				t.Errorf("it asked %d times", n)
 			}
 			if provider.Keys.current.Load() != before {
@@ -213,42 +216,42 @@ func TestBadAnswersChangeNothing(t *testing.T) {
 			mustVerify(t, verifier, good)
 		})
 	}
-	if elsewhere.asked.Load() != 0 {
+	if elsewhere.Asked() != 0 {
 		t.Error("it followed a redirect to another host")
 	}
 }
 
 // TestUnfitKeysArePassedOver puts every kind of key that can't be used around one that can.
 func TestUnfitKeysArePassedOver(t *testing.T) {
-	f := newForge(t)
+	f := idp.NewKeys(t)
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
 	named := func(key object, kid string, changes object) object {
-		return with(with(key, object{"kid": kid}), changes)
+		return idp.With(idp.With(key, object{"kid": kid}), changes)
 	}
-	private := named(f.ecKey(), "private", object{"d": encode(bytes.Repeat([]byte{1}, 32))})
+	private := named(f.JWK("ES256"), "private", object{"d": idp.Encode(bytes.Repeat([]byte{1}, 32))})
 	unfit := []any{
 		object{"kty": "AKP", "kid": "future", "alg": "ML-DSA-65", "pub": "AAAA"},
-		object{"kty": "oct", "kid": "secret", "k": encode([]byte(testSecret))},
+		object{"kty": "oct", "kid": "secret", "k": idp.Encode([]byte(idp.Secret))},
 		object{"kid": "no type"},
 		"text", nil, 1, []any{},
-		rsaJWK("small", &small.PublicKey),
-		named(f.rsaKey(), "encrypts", object{"use": "enc"}),
-		named(f.rsaKey(), "signs", object{"key_ops": []string{"sign"}}),
-		named(f.rsaKey(), "long hash", object{"alg": "RS512"}),
-		named(f.rsaKey(), "hmac", object{"alg": "HS256"}),
-		named(f.rsaKey(), "no modulus", object{"n": nil}),
-		named(f.rsaKey(), "huge", object{"n": encode(bytes.Repeat([]byte{255}, 1025))}),
-		ecJWK(t, "curve", "P-384", &f.p384.PublicKey),
-		named(f.ecKey(), "off the curve", object{"y": encode(make([]byte, 32))}),
+		idp.RSAJWK("small", &small.PublicKey),
+		named(f.JWK("RS256"), "encrypts", object{"use": "enc"}),
+		named(f.JWK("RS256"), "signs", object{"key_ops": []string{"sign"}}),
+		named(f.JWK("RS256"), "long hash", object{"alg": "RS512"}),
+		named(f.JWK("RS256"), "hmac", object{"alg": "HS256"}),
+		named(f.JWK("RS256"), "no modulus", object{"n": nil}),
+		named(f.JWK("RS256"), "huge", object{"n": idp.Encode(bytes.Repeat([]byte{255}, 1025))}),
+		idp.ECJWK(t, "curve", "P-384", &f.P384.PublicKey),
+		named(f.JWK("ES256"), "off the curve", object{"y": idp.Encode(make([]byte, 32))}),
 		private,
-		named(edJWK("", make([]byte, 31)), "short point", nil),
-		object{"kty": "OKP", "crv": "X25519", "kid": "agrees", "x": encode(make([]byte, 32))},
+		named(idp.EdJWK("", make([]byte, 31)), "short point", nil),
+		object{"kty": "OKP", "crv": "X25519", "kid": "agrees", "x": idp.Encode(make([]byte, 32))},
 	}
-	fit := named(f.rsaKey(), "rsa", object{"use": "sig", "alg": "RS256", "key_ops": []string{"verify"}, "x5c": []string{"MIIB"}, "x5t": "AAAA"})
-	document := text(t, object{"keys": append(unfit, fit), "more": true})
+	fit := named(f.JWK("RS256"), "rsa", object{"use": "sig", "alg": "RS256", "key_ops": []string{"verify"}, "x5c": []string{"MIIB"}, "x5t": "AAAA"})
+	document := idp.Text(t, object{"keys": append(unfit, fit), "more": true})
 	keys, err := parseJWKS(document)
 	if err != nil {
 		t.Fatal(err)
@@ -263,33 +266,32 @@ func TestUnfitKeysArePassedOver(t *testing.T) {
 }
 
 func TestOneKidForTwoTypes(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.jwks(rsaJWK("same", &f.rsa.PublicKey), ecJWK(t, "same", "P-256", &f.ec.PublicKey)))
-	verifier, _ := newVerifier(home.provider())
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "same"), goodClaims(home.URL)))
-	mustVerify(t, verifier, f.token("ES256", head("ES256", "same"), goodClaims(home.URL)))
+	f := idp.NewKeys(t)
+	home := serve(f, idp.KeySet(t, idp.RSAJWK("same", &f.RSA.PublicKey), idp.ECJWK(t, "same", "P-256", &f.EC.PublicKey)))
+	verifier, _ := newVerifier(trusting(home))
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "same"), goodClaims(home.URL)))
+	mustVerify(t, verifier, f.Token("ES256", idp.Head("ES256", "same"), goodClaims(home.URL)))
 }
 
 func TestDiscovery(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, "")
+	home := idp.New(t, idp.Custom)
 	configured := func(issuer string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/.well-known/openid-configuration" {
-				document(`{"issuer":"`+issuer+`","jwks_uri":"`+home.URL+`/keys"}`)(w, r)
+				idp.Document(`{"issuer":"`+issuer+`","jwks_uri":"`+home.URL+`/keys"}`)(w, r)
 				return
 			}
-			document(f.publicKeys())(w, r)
+			idp.Document(home.JWKS())(w, r)
 		}
 	}
 	issuer := home.URL + "/" // as Auth0 writes its own
-	verifier, now := newVerifier(Custom(issuer, "", ours, "", ""))
-	token := f.token("RS256", head("RS256", "rsa"), goodClaims(issuer))
+	verifier, now := newVerifier(Custom(issuer, "", idp.Audience, "", ""))
+	token := home.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(issuer))
 
-	home.answers(configured("https://evil.test"))
+	home.Answer(configured("https://evil.test"))
 	mustBeUnavailable(t, verifier, token)
 	now.Advance(askEvery)
-	home.answers(configured(issuer))
+	home.Answer(configured(issuer))
 	mustVerify(t, verifier, token)
 }
 
@@ -308,8 +310,8 @@ func TestDiscoveryKeepsHTTPS(t *testing.T) {
 }
 
 func TestSameAnswerKeepsTheVerdicts(t *testing.T) {
-	f := newForge(t)
-	source := newServer(t, f.publicKeys()).provider().Keys
+	f := idp.NewKeys(t)
+	source := trusting(f.Serve(idp.Custom)).Keys
 	var sets [2]*keySet
 	for i := range sets {
 		if err := source.Refresh(t.Context()); err != nil {
@@ -323,16 +325,16 @@ func TestSameAnswerKeepsTheVerdicts(t *testing.T) {
 }
 
 func TestStaticKeysAskNobody(t *testing.T) {
-	f := newForge(t)
-	keys, err := StaticKeySource([]byte(f.publicKeys()))
+	f := idp.NewKeys(t)
+	keys, err := StaticKeySource([]byte(f.JWKS()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	provider := &Provider{Issuer: "https://issuer.test", Keys: keys}
 	verifier, _ := newVerifier(provider)
 	verifier.Run(t.Context()) // returns, as there is nothing to do
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), goodClaims(provider.Issuer)))
-	mustRefuse(t, verifier, f.token("RS256", head("RS256", "new"), goodClaims(provider.Issuer)), UnknownKey)
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(provider.Issuer)))
+	mustRefuse(t, verifier, f.Token("RS256", idp.Head("RS256", "new"), goodClaims(provider.Issuer)), UnknownKey)
 	if _, err := StaticKeySource([]byte("{}")); err == nil {
 		t.Error("a document without keys is a source")
 	}
@@ -344,7 +346,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (r roundTrip) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
 func TestRunRefreshesInTheBackground(t *testing.T) {
-	f := newForge(t)
+	f := idp.NewKeys(t)
 	synctest.Test(t, func(t *testing.T) {
 		var down atomic.Bool
 		var asked, failed atomic.Int64
@@ -354,7 +356,7 @@ func TestRunRefreshesInTheBackground(t *testing.T) {
 			if down.Load() {
 				return nil, errors.New("no route to host")
 			}
-			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(f.publicKeys()))}, nil
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(f.JWKS()))}, nil
 		})
 		verifier, _ := newVerifier(provider)
 		verifier.KeyTrouble = func(name string, err error) {
@@ -394,9 +396,62 @@ func TestRunRefreshesInTheBackground(t *testing.T) {
 	})
 }
 
+// TestAnOutageOfAnHour takes the provider away for an hour, in which it answers in every wrong way there is. Whoever has
+// a good token is let in all the while, people who come with a new one too, and nobody else is.
+func TestAnOutageOfAnHour(t *testing.T) {
+	keys, strangers := idp.NewKeys(t), idp.NewKeys(t)
+	synctest.Test(t, func(t *testing.T) {
+		issuer := &idp.Issuer{Keys: keys, Shape: idp.Clerk, URL: "https://issuer.test"}
+		issuer.Publish("RS256")
+		provider := Clerk(issuer.URL, []string{idp.Origin})
+		provider.Keys.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			answer := httptest.NewRecorder()
+			issuer.ServeHTTP(answer, r)
+			if answer.Code == http.StatusTeapot {
+				return nil, errors.New("connection refused")
+			}
+			return answer.Result(), nil
+		})
+		verifier := NewVerifier([]*Provider{provider}, clock.System{})
+		var failed atomic.Int64
+		verifier.KeyTrouble = func(string, error) { failed.Add(1) }
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go verifier.Run(ctx)
+		synctest.Wait()
+
+		answers := []http.HandlerFunc{
+			idp.Status(http.StatusTeapot), idp.Status(500), idp.Document("<html>"), idp.Document(`{"keys":[]}`),
+			idp.Document(strangers.JWKS()[:99]), idp.Document(strings.Repeat(" ", maxDocument) + strangers.JWKS()),
+		}
+		before := issuer.Issue("RS256", idp.Person{Subject: "ann"}, time.Now().Add(20*time.Minute-time.Hour))
+		for minute := range 60 {
+			issuer.Answer(answers[minute%len(answers)])
+			time.Sleep(time.Minute) // of the bubble's clock
+			if minute < 19 {
+				mustVerify(t, verifier, before)
+			}
+			mustVerify(t, verifier, issuer.Issue("RS256", idp.Person{Subject: fmt.Sprint("user-", minute)}, time.Now()))
+			mustRefuse(t, verifier, strangers.Token("RS256", strangers.Head("RS256"), issuer.Claims(idp.Person{Subject: "ann"}, time.Now())), InvalidSignature)
+			mustBeUnavailable(t, verifier, issuer.Issue("ES256", idp.Person{Subject: "ann"}, time.Now())) // it may be by a new key
+		}
+		mustRefuse(t, verifier, before, Expired)
+		if failed.Load() < 60 {
+			t.Errorf("%d failures were told", failed.Load())
+		}
+
+		issuer.Publish("ES256")
+		issuer.Answer(nil)
+		time.Sleep(askEvery)
+		synctest.Wait()
+		mustVerify(t, verifier, issuer.Issue("ES256", idp.Person{Subject: "ann"}, time.Now()))
+		mustRefuse(t, verifier, issuer.Issue("RS256", idp.Person{Subject: "ann"}, time.Now()), UnknownKey)
+	})
+}
+
 // TestSlowProvider ends a fetch after five seconds, and a caller's wait with its own context.
 func TestSlowProvider(t *testing.T) {
-	f := newForge(t)
+	f := idp.NewKeys(t)
 	synctest.Test(t, func(t *testing.T) {
 		provider := &Provider{Issuer: "https://issuer.test", Keys: NewKeySource("https://issuer.test/keys")}
 		provider.Keys.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -404,7 +459,7 @@ func TestSlowProvider(t *testing.T) {
 			return nil, r.Context().Err()
 		})
 		verifier, _ := newVerifier(provider)
-		token := f.token("RS256", head("RS256", "rsa"), goodClaims(provider.Issuer))
+		token := f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(provider.Issuer))
 
 		hurried, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

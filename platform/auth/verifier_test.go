@@ -7,16 +7,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 )
 
 func TestClaimsThatAreAccepted(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	verifier, _ := newVerifier(home.provider())
+	f := idp.NewKeys(t)
+	home := f.Serve(idp.Custom)
+	verifier, _ := newVerifier(trusting(home))
 	at := func(d time.Duration) int64 { return start.Add(d).Unix() }
 	for name, changes := range map[string]object{
 		"no iat":                     {"iat": nil},
-		"aud is a list":              {"aud": []string{"other", ours}},
+		"aud is a list":              {"aud": []string{"other", idp.Audience}},
 		"just expired":               {"exp": at(-leeway + time.Second)},
 		"nbf within the leeway":      {"nbf": at(leeway)},
 		"iat within the leeway":      {"iat": at(leeway)},
@@ -28,32 +30,32 @@ func TestClaimsThatAreAccepted(t *testing.T) {
 		"a duplicate in other depth": {"x": object{"sub": "admin"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claims := with(goodClaims(home.URL), changes)
-			who := mustVerify(t, verifier, f.token("ES256", head("ES256", "ec"), claims))
+			claims := idp.With(goodClaims(home.URL), changes)
+			who := mustVerify(t, verifier, f.Token("ES256", idp.Head("ES256", "ec"), claims))
 			if who.Subject != claims["sub"] || who.Issuer != home.URL {
 				t.Errorf("the identity is %+v", who)
 			}
 		})
 	}
 	for _, typ := range []any{nil, "JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"} {
-		mustVerify(t, verifier, f.token("ES256", with(head("ES256", "ec"), object{"typ": typ}), goodClaims(home.URL)))
+		mustVerify(t, verifier, f.Token("ES256", idp.With(idp.Head("ES256", "ec"), object{"typ": typ}), goodClaims(home.URL)))
 	}
 }
 
 func TestTokenWithoutKidNeedsASingleKey(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.jwks(with(f.ecKey(), object{"kid": nil})))
-	verifier, _ := newVerifier(home.provider())
-	nameless := f.token("ES256", object{"alg": "ES256"}, goodClaims(home.URL))
+	f := idp.NewKeys(t)
+	home := serve(f, idp.KeySet(t, idp.With(f.JWK("ES256"), object{"kid": nil})))
+	verifier, _ := newVerifier(trusting(home))
+	nameless := f.Token("ES256", object{"alg": "ES256"}, goodClaims(home.URL))
 	mustVerify(t, verifier, nameless)
 
-	home.answers(document(f.publicKeys()))
-	if err := home.keys(verifier).Refresh(t.Context()); err != nil {
+	home.Answer(idp.Document(f.JWKS()))
+	if err := verifier.providers[home.URL].Keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	asked := home.asked.Load()
+	asked := home.Asked()
 	mustRefuse(t, verifier, nameless, UnknownKey)
-	if home.asked.Load() != asked {
+	if home.Asked() != asked {
 		t.Error("a token without a kid made us fetch")
 	}
 }
@@ -106,7 +108,7 @@ func TestUserEditedClaimsHaveNoAuthority(t *testing.T) {
 			if got := decoded(t, claims).identity(test.paths); got != test.want {
 				t.Errorf("%+v gave %+v", test.paths, got)
 			}
-			provider := &Provider{Issuer: "x", HMACSecret: []byte(testSecret), Claims: test.paths}
+			provider := &Provider{Issuer: "x", HMACSecret: []byte(idp.Secret), Claims: test.paths}
 			if provider.Validate() == nil {
 				t.Errorf("a provider that reads %+v is valid", test.paths)
 			}
@@ -114,114 +116,97 @@ func TestUserEditedClaimsHaveNoAuthority(t *testing.T) {
 	}
 }
 
-func TestPresets(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	person := object{
-		"email": "a@b.test", "name": "Ann", "picture": "https://cdn.test/a.png", "sid": "s1", "iat": start.Add(-time.Minute).Unix(),
-	}
-	full := Identity{
-		Subject: "user-1", Email: "a@b.test", Name: "Ann", AvatarURL: "https://cdn.test/a.png", Role: RoleAdmin, Session: "s1",
-		IssuedAt: start.Add(-time.Minute),
-	}
-	verified := full
-	verified.EmailVerified = true
-
+// TestShapes reads a token of each provider as it makes them. Nothing that users may edit themselves counts.
+func TestShapes(t *testing.T) {
+	ann := idp.Person{Subject: "ann", Email: "ann@b.test", Name: "Ann", Role: "admin"}
+	issued := start.Add(-time.Minute)
+	full := Identity{Subject: "ann", Email: "ann@b.test", Name: "Ann", Role: RoleAdmin, IssuedAt: issued, ExpiresAt: issued.Add(time.Hour)}
+	bare := Identity{Subject: "bob", IssuedAt: issued, ExpiresAt: issued.Add(time.Hour)}
 	for name, test := range map[string]struct {
-		provider *Provider
-		claims   object
-		want     Identity
+		shape    idp.Shape
+		session  string
+		verified bool
+		changes  object
 	}{
-		"supabase": {
-			Supabase(home.URL+"/", ""),
-			object{
-				"iss": home.URL + "/auth/v1", "aud": "authenticated", "role": "authenticated", "email": "a@b.test",
-				"app_metadata": object{"role": "admin"}, "session_id": "s1", "iat": start.Add(-time.Minute).Unix(),
-				"user_metadata": object{"role": "superadmin", "email_verified": true, "full_name": "Ann", "avatar_url": "https://cdn.test/a.png"},
-			},
-			full,
-		},
-		"clerk without azp": {
-			Clerk(home.URL+"/", []string{origin}),
-			with(person, object{"iss": home.URL, "email_verified": true, "public_metadata": object{"role": "admin"}, "unsafe_metadata": object{"role": "superadmin"}}),
-			verified,
-		},
-		"clerk with azp": {
-			Clerk(home.URL, []string{origin}),
-			with(person, object{"iss": home.URL, "azp": origin, "email_verified": true, "public_metadata": object{"role": "admin"}}),
-			verified,
-		},
-		"custom": {
-			Custom(home.URL, home.URL, ours, "realm_access.roles", ""),
-			with(person, object{"iss": home.URL, "aud": ours, "realm_access": object{"roles": []string{"offline", "admin"}}}),
-			full,
-		},
-		"custom without an audience or a role": {
-			Custom(home.URL, home.URL, "", "", "upn"),
-			object{"iss": home.URL, "upn": "a@b.test", "role": "admin"},
-			Identity{Subject: "user-1", Email: "a@b.test"},
-		},
+		"supabase":          {shape: idp.Supabase, session: "0f0a1c1e-52f7-4d1c-a9c1-5b4dd4bd2a7e"},
+		"clerk":             {shape: idp.Clerk, session: "sess_2xG4qT1Yb0WcW4hPzv1kH3nJm9L", verified: true},
+		"clerk, version 1":  {shape: idp.Clerk, session: "sess_2xG4qT1Yb0WcW4hPzv1kH3nJm9L", verified: true, changes: idp.ClerkV1()},
+		"clerk without azp": {shape: idp.Clerk, session: "sess_2xG4qT1Yb0WcW4hPzv1kH3nJm9L", verified: true, changes: object{"azp": nil}},
+		"custom":            {shape: idp.Custom, session: "a8ac21e8", verified: true},
+		"dev":               {shape: idp.Dev, verified: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := test.provider.Validate(); err != nil {
+			issuer, provider := preset(t, test.shape)
+			if err := provider.Validate(); err != nil {
 				t.Fatal(err)
 			}
-			verifier, _ := newVerifier(test.provider)
-			test.claims["sub"], test.claims["exp"] = "user-1", start.Add(time.Minute).Unix()
-			test.want.Issuer, test.want.ExpiresAt = test.provider.Issuer, start.Add(time.Minute)
-			got := mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), test.claims))
-			if got != test.want {
-				t.Errorf("got %+v, want %+v", got, test.want)
+			verifier, _ := newVerifier(provider)
+			for _, algorithm := range issuer.Algorithms() {
+				want := full
+				want.Issuer, want.Session, want.EmailVerified = issuer.Name(), test.session, test.verified
+				if got := mustVerify(t, verifier, issuer.Sign(algorithm, idp.With(issuer.Claims(ann, issued), test.changes))); got != want {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+				want = bare
+				want.Issuer, want.Session = issuer.Name(), test.session
+				if got := mustVerify(t, verifier, issuer.Sign(algorithm, idp.With(issuer.Claims(idp.Person{Subject: "bob"}, issued), test.changes))); got != want {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
 			}
 		})
 	}
-
-	clerk, _ := newVerifier(Clerk(home.URL, []string{origin}))
-	claims := object{"iss": home.URL, "sub": "user-1", "exp": start.Add(time.Minute).Unix(), "azp": "https://evil.test"}
-	mustRefuse(t, clerk, f.token("RS256", head("RS256", "rsa"), claims), WrongParty)
 }
 
-// TestSupabaseWhileItRotates accepts the legacy secret and the new key at once.
-func TestSupabaseWhileItRotates(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	verifier, _ := newVerifier(Supabase(home.URL, testSecret))
-	claims := with(goodClaims(home.URL+"/auth/v1"), object{"aud": "authenticated"})
-	mustVerify(t, verifier, f.hmacToken([]byte(testSecret), object{"alg": "HS256", "typ": "JWT"}, claims))
-	mustVerify(t, verifier, f.token("ES256", head("ES256", "ec"), claims))
+func TestSettingsWithASlashAtTheirEnd(t *testing.T) {
+	supabase, clerk := idp.New(t, idp.Supabase), idp.New(t, idp.Clerk)
+	verifier, _ := newVerifier(Supabase(supabase.URL+"/", ""), Clerk(clerk.URL+"/", nil))
+	for _, issuer := range []*idp.Issuer{supabase, clerk} {
+		mustVerify(t, verifier, issuer.Issue("ES256", idp.Person{Subject: "ann"}, start))
+	}
+}
+
+func TestCustomReadsOnlyWhatItIsTold(t *testing.T) {
+	issuer := idp.New(t, idp.Custom)
+	verifier, _ := newVerifier(Custom(issuer.URL, issuer.KeysURL(), "", "", "contact.upn"))
+	claims := idp.With(issuer.Claims(idp.Person{Subject: "ann", Email: "other@b.test", Role: "admin"}, start), object{
+		"aud": "another", "role": "admin", "contact": object{"upn": "ann@b.test"},
+	})
+	got := mustVerify(t, verifier, issuer.Sign("ES256", claims))
+	if got.Email != "ann@b.test" || got.Role != "" {
+		t.Errorf("got %+v", got)
+	}
 }
 
 // TestHMACNeedsNoKeys: a legacy project works while its key endpoint doesn't.
 func TestHMACNeedsNoKeys(t *testing.T) {
-	f := newForge(t)
-	provider := &Provider{Issuer: "https://issuer.test", HMACSecret: []byte(testSecret)}
+	f := idp.NewKeys(t)
+	provider := &Provider{Issuer: "https://issuer.test", HMACSecret: []byte(idp.Secret)}
 	verifier, _ := newVerifier(provider)
 	claims := goodClaims(provider.Issuer)
-	mustVerify(t, verifier, f.hmacToken([]byte(testSecret), object{"alg": "HS256"}, claims))
-	mustRefuse(t, verifier, f.token("RS256", head("RS256", "rsa"), claims), RefusedAlgorithm)
+	mustVerify(t, verifier, idp.HMACToken(t, []byte(idp.Secret), object{"alg": "HS256"}, claims))
+	mustRefuse(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), claims), RefusedAlgorithm)
 }
 
 func TestProviderWithoutIssuerTrustsNobody(t *testing.T) {
-	f := newForge(t)
-	verifier, _ := newVerifier(&Provider{HMACSecret: []byte(testSecret)})
+	verifier, _ := newVerifier(&Provider{HMACSecret: []byte(idp.Secret)})
 	for _, issuer := range []any{nil, ""} {
-		claims := with(goodClaims(""), object{"iss": issuer})
-		mustRefuse(t, verifier, f.hmacToken([]byte(testSecret), object{"alg": "HS256"}, claims), UnknownIssuer)
+		claims := idp.With(goodClaims(""), object{"iss": issuer})
+		mustRefuse(t, verifier, idp.HMACToken(t, []byte(idp.Secret), object{"alg": "HS256"}, claims), UnknownIssuer)
 	}
 }
 
 func TestProviderIsChosenByIssuer(t *testing.T) {
-	f, other := newForge(t), newForge(t)
-	first, second := newServer(t, f.publicKeys()), newServer(t, other.publicKeys())
-	verifier, _ := newVerifier(first.provider(), second.provider())
-	mustVerify(t, verifier, f.token("RS256", head("RS256", "rsa"), goodClaims(first.URL)))
-	mustVerify(t, verifier, other.token("RS256", head("RS256", "rsa"), goodClaims(second.URL)))
-	mustRefuse(t, verifier, f.token("RS256", head("RS256", "rsa"), goodClaims(second.URL)), InvalidSignature)
+	f, other := idp.NewKeys(t), idp.NewKeys(t)
+	first, second := f.Serve(idp.Custom), other.Serve(idp.Custom)
+	verifier, _ := newVerifier(trusting(first), trusting(second))
+	mustVerify(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(first.URL)))
+	mustVerify(t, verifier, other.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(second.URL)))
+	mustRefuse(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(second.URL)), InvalidSignature)
 }
 
 func TestProviderValidate(t *testing.T) {
 	for name, provider := range map[string]*Provider{
-		"no issuer":    {HMACSecret: []byte(testSecret)},
+		"no issuer":    {HMACSecret: []byte(idp.Secret)},
 		"nothing":      {Issuer: "x"},
 		"short secret": {Issuer: "x", HMACSecret: []byte("short")},
 	} {
@@ -232,11 +217,11 @@ func TestProviderValidate(t *testing.T) {
 }
 
 func TestVerdictIsRemembered(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	provider := home.provider()
+	f := idp.NewKeys(t)
+	home := f.Serve(idp.Custom)
+	provider := trusting(home)
 	verifier, now := newVerifier(provider)
-	token := f.token("RS256", head("RS256", "rsa"), with(goodClaims(home.URL), object{"email": "a@b.test"}))
+	token := f.Token("RS256", idp.Head("RS256", "rsa"), idp.With(goodClaims(home.URL), object{"email": "a@b.test"}))
 	first := mustVerify(t, verifier, token)
 
 	// A verdict needs no signature any more: without a public key to check one, only the cache can answer.
@@ -254,16 +239,16 @@ func TestVerdictIsRemembered(t *testing.T) {
 }
 
 func TestVerdictEndsWithTheKeys(t *testing.T) {
-	f := newForge(t)
-	home := newServer(t, f.publicKeys())
-	verifier, _ := newVerifier(home.provider())
-	byRSA := f.token("RS256", head("RS256", "rsa"), goodClaims(home.URL))
-	byEC := f.token("ES256", head("ES256", "ec"), goodClaims(home.URL))
+	f := idp.NewKeys(t)
+	home := f.Serve(idp.Custom)
+	verifier, _ := newVerifier(trusting(home))
+	byRSA := f.Token("RS256", idp.Head("RS256", "rsa"), goodClaims(home.URL))
+	byEC := f.Token("ES256", idp.Head("ES256", "ec"), goodClaims(home.URL))
 	mustVerify(t, verifier, byRSA)
 	mustVerify(t, verifier, byEC)
 
-	home.answers(document(f.jwks(f.ecKey()))) // the RSA key was revoked
-	if err := home.keys(verifier).Refresh(t.Context()); err != nil {
+	home.Answer(idp.Document(f.JWKS("ES256"))) // the RSA key was revoked
+	if err := verifier.providers[home.URL].Keys.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	mustRefuse(t, verifier, byRSA, UnknownKey)
@@ -308,12 +293,9 @@ func TestJWXIsConfined(t *testing.T) {
 	}
 }
 
-// keys returns the key source that v has for the server.
-func (s *server) keys(v *Verifier) *KeySource { return v.providers[s.URL].Keys }
-
 func decoded(t *testing.T, value object) claims {
 	t.Helper()
-	parsed, err := parseToken(encode([]byte("{}")) + "." + encode(text(t, value)) + "." + encode([]byte("-")))
+	parsed, err := parseToken(idp.Encode([]byte("{}")) + "." + idp.Encode(idp.Text(t, value)) + "." + idp.Encode([]byte("-")))
 	if err != nil {
 		t.Fatal(err)
 	}
