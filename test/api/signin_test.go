@@ -1,84 +1,32 @@
 package api
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/omnistack/omnistack/platform/auth"
-	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 	"github.com/omnistack/omnistack/platform/webhook/webhooktest"
 	"github.com/omnistack/omnistack/test/apptest"
 )
 
 const (
-	clerkHook      = "/api/v1/public/webhooks/clerk"
-	supabaseHook   = "/api/v1/public/webhooks/supabase"
-	identities     = "/api/v1/app/users/me/identities"
-	supabaseSecret = "a legacy secret of at least 32 bytes"
+	clerkHook    = "/api/v1/public/webhooks/clerk"
+	supabaseHook = "/api/v1/public/webhooks/supabase"
+	identities   = "/api/v1/app/users/me/identities"
 )
 
-// provider is an identity provider on a port of its own.
-type provider struct {
-	*auth.DevIssuer
-	url string
+// withClerk are the settings of a product that believes Clerk and this process, and hears Clerk's webhooks.
+func withClerk(clerk *idp.Issuer) []string {
+	return append(clerk.Settings("AUTH_PROVIDER"), "CLERK_WEBHOOK_SECRET="+webhooktest.Secret, "AUTH_PROVIDER_SECONDARY=dev")
 }
 
-// newProvider returns one that publishes the keys of its tokens where Clerk does.
-func newProvider(t *testing.T) *provider {
-	t.Helper()
-	p := &provider{}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(p.JWKS()) })
-	mux.HandleFunc("GET /auth/v1/.well-known/jwks.json", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys": []}`)) })
-	server := httptest.NewUnstartedServer(mux)
-	p.url = "http://" + server.Listener.Addr().String()
-	var err error
-	if p.DevIssuer, err = auth.OpenDevIssuer(t.TempDir(), p.url, clock.System{}); err != nil {
-		t.Fatal(err)
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	return p
-}
-
-// settings are those of a product that believes this provider as Clerk beside the other one.
-func (p *provider) settings(other string) []string {
-	return []string{
-		"AUTH_PROVIDER=clerk", "CLERK_ISSUER_URL=" + p.url, "CLERK_WEBHOOK_SECRET=" + webhooktest.Secret, "AUTH_PROVIDER_SECONDARY=" + other,
-		"SUPABASE_PROJECT_URL=" + p.url, "SUPABASE_JWT_SECRET=" + supabaseSecret, "SUPABASE_WEBHOOK_SECRET=v1," + webhooktest.Secret,
-	}
-}
-
-func (p *provider) token(t *testing.T, claims auth.DevClaims) string {
-	t.Helper()
-	token, _, err := p.Mint(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return token
-}
-
-// user returns the API as the subject uses it, once the product has the provider's keys.
-func (p *provider) user(t *testing.T, app *apptest.App, subject string) *testkit.API {
-	t.Helper()
-	api := app.As(p.token(t, auth.DevClaims{Subject: subject}))
-	apptest.Await(t, "the keys", func() bool { return api.Do(t, "GET", "/api/v1/app/projects").Status != 503 })
-	return api
-}
-
-// ready returns when the product has the provider's keys, without anybody's account.
-func (p *provider) ready(t *testing.T, app *apptest.App) {
-	t.Helper()
-	p.user(t, app, "somebody else")
+// signedIn returns the API as the subject uses it who has just signed in at the provider.
+func signedIn(app *apptest.App, issuer *idp.Issuer, subject string) *testkit.API {
+	return app.As(issuer.Issue(issuer.Algorithms()[0], idp.Person{Subject: subject}, time.Now()))
 }
 
 // clerkSays posts what Clerk says, signed.
@@ -147,7 +95,7 @@ func TestALoginIsNotedWithoutAChange(t *testing.T) {
 }
 
 func TestClerkTellsOfItsUsers(t *testing.T) {
-	clerk := newProvider(t)
+	clerk := idp.New(t, idp.Clerk)
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
 		now := time.Now()
 		created := clerkUser("user.created", "user_1", "sam@example.com", "Sam", now)
@@ -165,7 +113,7 @@ func TestClerkTellsOfItsUsers(t *testing.T) {
 		processed(t, app, 2)
 		wantTold(t, app, "user_1", "users.user_registered.v1")
 
-		sam := clerk.user(t, app, "user_1")
+		sam := signedIn(app, clerk, "user_1")
 		found := sam.Do(t, "GET", me).Want(200).WantJSON("id", "user_1").WantJSON("email", "sam@example.com").WantJSON("full_name", "Sam").WantHeader("ETag", `"1"`)
 		if found.Text("last_login_at") == "" {
 			t.Error("the first request is no login")
@@ -184,26 +132,15 @@ func TestClerkTellsOfItsUsers(t *testing.T) {
 		clerkSays(t, app, "msg_8", clerkUser("user.updated", "user_1", "sam@example.com", "Sam", now.Add(time.Hour))).Want(200)
 		processed(t, app, 8)
 		sam.Do(t, "GET", me).WantError(403, "FORBIDDEN")
-		clerk.user(t, app, "user_2").Do(t, "GET", me).WantError(403, "FORBIDDEN")
+		signedIn(app, clerk, "user_2").Do(t, "GET", me).WantError(403, "FORBIDDEN")
 		wantTold(t, app, "user_1", "users.user_registered.v1", "users.user_profile_changed.v1", "users.user_profile_changed.v1", "users.user_deleted.v1")
 		wantTold(t, app, "user_2")
 		silent(t, app, "@example.com")
-	}, clerk.settings("dev")...)
-}
-
-// supabaseToken returns a token as Supabase signs it with its legacy secret.
-func supabaseToken(p *provider, subject string) string {
-	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
-	now := time.Now().Unix()
-	input := part(`{"alg": "HS256", "typ": "JWT"}`) + "." + part(fmt.Sprintf(`{"iss": "%s/auth/v1", "sub": %q, "aud": "authenticated",
-		"iat": %d, "exp": %d, "session_id": "s1", "role": "authenticated", "email": ""}`, p.url, subject, now, now+3600))
-	mac := hmac.New(sha256.New, []byte(supabaseSecret))
-	mac.Write([]byte(input))
-	return input + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}, withClerk(clerk)...)
 }
 
 func TestSupabaseTellsOfItsUsers(t *testing.T) {
-	supabase := newProvider(t)
+	supabase := idp.New(t, idp.Supabase)
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
 		const userID = "8484b834-f29e-4af2-bf42-80644d154f76"
 		row := fmt.Sprintf(`{"id": %q, "email": "sam@example.com", "encrypted_password": "$2a$10$hash", "email_confirmed_at": "2026-01-02T03:00:00+00:00",
@@ -225,7 +162,7 @@ func TestSupabaseTellsOfItsUsers(t *testing.T) {
 		}
 		app.Do(t, "POST", supabaseHook, parts...).Want(200)
 		processed(t, app, 2)
-		sam := app.As(supabaseToken(supabase, userID))
+		sam := signedIn(app, supabase, userID)
 		sam.Do(t, "GET", me).Want(200).WantJSON("id", userID).WantJSON("email", "sam@example.com").WantJSON("full_name", "Sam")
 		app.Do(t, "POST", supabaseHook, testkit.Body(change("DELETE", "null", row)), secret).Want(200)
 		processed(t, app, 3)
@@ -236,7 +173,7 @@ func TestSupabaseTellsOfItsUsers(t *testing.T) {
 		for _, text := range []string{"@example.com", "$2a$10", webhooktest.Secret} {
 			silent(t, app, text)
 		}
-	}, supabase.settings("supabase")...)
+	}, append(supabase.Settings("AUTH_PROVIDER"), "SUPABASE_WEBHOOK_SECRET=v1,"+webhooktest.Secret)...)
 }
 
 func TestProvidersWithoutASecretAreNotHeard(t *testing.T) {
@@ -248,13 +185,12 @@ func TestProvidersWithoutASecretAreNotHeard(t *testing.T) {
 }
 
 func TestFirstRequestsAndWebhooksMakeOneUserEach(t *testing.T) {
-	clerk := newProvider(t)
+	clerk := idp.New(t, idp.Clerk)
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
 		const people, requests = 20, 64
-		clerk.ready(t, app)
 		tokens := make([]*testkit.API, people)
 		for i := range people {
-			tokens[i] = app.As(clerk.token(t, auth.DevClaims{Subject: fmt.Sprint("person-", i)}))
+			tokens[i] = signedIn(app, clerk, fmt.Sprint("person-", i))
 		}
 		now := time.Now()
 		together(people*(requests+2), func(i int) {
@@ -271,7 +207,7 @@ func TestFirstRequestsAndWebhooksMakeOneUserEach(t *testing.T) {
 		})
 		processed(t, app, 2*people)
 		for _, table := range []string{"users", "users_identities"} {
-			if rows := testkit.Rows(t, app.DB, table, ""); rows != people+1 { // and somebody else
+			if rows := testkit.Rows(t, app.DB, table, ""); rows != people {
 				t.Errorf("%s has %d rows", table, rows)
 			}
 		}
@@ -282,21 +218,20 @@ func TestFirstRequestsAndWebhooksMakeOneUserEach(t *testing.T) {
 			}
 			tokens[i].Do(t, "GET", me).Want(200).WantJSON("email", "new-"+subject+"@example.com").WantJSON("full_name", "Sue")
 		}
-	}, append(clerk.settings("dev"), "RATE_LIMIT_ENABLED=false")...)
+	}, append(withClerk(clerk), "RATE_LIMIT_ENABLED=false")...)
 }
 
 func TestAUserLinksAnotherIdentity(t *testing.T) {
-	clerk := newProvider(t)
+	clerk := idp.New(t, idp.Clerk)
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
-		clerk.ready(t, app)
 		alice, bob := app.User(t, "alice"), app.User(t, "bob")
 		alice.Do(t, "GET", me).Want(200)
 		bob.Do(t, "GET", me).Want(200)
 		own := alice.Do(t, "GET", identities).Want(200).WantJSON("total", 1).WantJSON("items.0.subject", "alice").Text("items.0.id")
 
-		proof := clerk.token(t, auth.DevClaims{Subject: "user_1"})
+		proof := clerk.Issue("RS256", idp.Person{Subject: "user_1"}, time.Now())
 		body := testkit.Body(fmt.Sprintf(`{"token": %q}`, proof))
-		linked := alice.Do(t, "POST", identities, body).Want(201).WantJSON("issuer", clerk.url).WantJSON("subject", "user_1")
+		linked := alice.Do(t, "POST", identities, body).Want(201).WantJSON("issuer", clerk.Name()).WantJSON("subject", "user_1")
 		linked.WantHeader("Location", identities+"/"+linked.Text("id"))
 		alice.Do(t, "POST", identities, body).Want(201).WantJSON("id", linked.Text("id"))
 		alice.Do(t, "GET", identities).Want(200).WantJSON("total", 2).WantJSON("items.1.id", linked.Text("id"))
@@ -333,5 +268,5 @@ func TestAUserLinksAnotherIdentity(t *testing.T) {
 			t.Error("the old identity is still alice")
 		}
 		silent(t, app, proof)
-	}, clerk.settings("dev")...)
+	}, withClerk(clerk)...)
 }
