@@ -94,12 +94,12 @@ func diagnoseKeys(ctx context.Context, settings *Settings) []Finding {
 	}
 	var findings []Finding
 	for _, provider := range providers {
-		if provider.Name == config.ProviderDev || provider.Keys == nil {
+		if provider.Name == config.ProviderDev {
 			continue
 		}
-		err := provider.Keys.Refresh(ctx)
+		err := provider.CheckKeys(ctx)
 		if err != nil {
-			err = fmt.Errorf("the keys of %s can't be fetched: is the setting that names it right, and can it be reached from here? (%w)",
+			err = fmt.Errorf("no token of %s can be verified: is the setting that names it right, and can it be reached from here? (%w)",
 				provider.Issuer, err)
 		}
 		findings = append(findings, Finding{"keys of " + provider.Name, err})

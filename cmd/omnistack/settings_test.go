@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 	"github.com/omnistack/omnistack/test/apptest"
 )
 
@@ -103,27 +102,33 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// The keys of the identity provider are fetched as they will be, by its configuration.
+// The keys of the identity provider are fetched as they will be, by its settings.
 func TestDoctorFetchesKeys(t *testing.T) {
 	t.Parallel()
-	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/good/.well-known/openid-configuration":
-			fmt.Fprintf(w, `{"issuer": "http://%[1]s/good", "jwks_uri": "http://%[1]s/keys"}`, r.Host)
-		case "/keys":
-			fmt.Fprint(w, `{"keys": []}`)
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	defer provider.Close()
-	issuer := provider.URL
 	d := newDesk(t)
 	d.run("migrate", "up").want(t, exitOK, "applied", "migration applied")
-	d = d.with("AUTH_PROVIDER=custom")
-	d.with("OAUTH_ISSUER="+issuer+"/good").run("doctor").want(t, exitOK, "ok       migrations\nok       keys of custom\n")
-	d.with("OAUTH_ISSUER="+issuer+"/typo").run("doctor").want(t, exitFailed,
-		"failing  keys of custom: the keys of "+issuer+"/typo can't be fetched", "something needs attention")
+	for _, shape := range []idp.Shape{idp.Supabase, idp.Clerk, idp.Custom} {
+		provider := idp.New(t, shape)
+		believing := d.with(provider.Settings("AUTH_PROVIDER")...)
+		ok, failing := fmt.Sprintf("ok       keys of %s\n", shape), fmt.Sprintf("failing  keys of %s: no token of %s can be verified: ", shape, provider.Name())
+		believing.run("doctor").want(t, exitOK, "ok       migrations\n"+ok)
+
+		provider.Answer(idp.Status(500))
+		believing.run("doctor").want(t, exitFailed, failing, "something needs attention")
+		provider.Answer(nil)
+
+		provider.PublishSet(`{"keys": []}`)
+		if shape == idp.Supabase { // it is enough to have its secret
+			believing.run("doctor").want(t, exitOK, ok)
+			believing = believing.with("SUPABASE_JWT_SECRET=")
+		}
+		ended := believing.run("doctor")
+		ended.want(t, exitFailed, failing, "something needs attention")
+		ended.want(t, exitFailed, "it publishes no key that can verify a token", "something needs attention")
+	}
+	typo := idp.New(t, idp.Custom)
+	d.with("AUTH_PROVIDER=custom", "OAUTH_ISSUER="+typo.URL+"/typo").run("doctor").want(t, exitFailed,
+		"failing  keys of custom: no token of "+typo.URL+"/typo can be verified", "something needs attention")
 }
 
 func TestMigrate(t *testing.T) {

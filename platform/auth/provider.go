@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ type Provider struct {
 	// AuthorizedPartyOptional accepts a token without azp, though AuthorizedParties is set.
 	AuthorizedPartyOptional bool
 
+	// SessionStatus names a claim that must be "active" where a token has it. "" is none.
+	SessionStatus string
+
 	Keys       *KeySource // the issuer's public keys; nil when only HS256 is used
 	HMACSecret []byte     // the legacy HS256 secret, 32 bytes or more; shorter ones verify nothing
 	Claims     ClaimPaths
@@ -39,82 +43,6 @@ type ClaimPaths struct {
 	Avatar        string
 	Role          string // a string, or an array of strings of which the highest known role counts
 	Session       string // the id of the session, the same in every token of it
-}
-
-// Supabase trusts the project at projectURL, such as "https://abc.supabase.co". With its legacy JWT secret, HS256 tokens
-// are accepted beside those signed with its keys, as both are in use while a project rotates; "" accepts none.
-//
-// The role is app_metadata.role. The top-level role is the one in Postgres and means nothing here. Supabase has no claim
-// for a verified e-mail that users can't edit, so EmailVerified stays false.
-func Supabase(projectURL, legacySecret string) *Provider {
-	issuer := strings.TrimRight(projectURL, "/") + "/auth/v1"
-	return &Provider{
-		Name:       "supabase",
-		Issuer:     issuer,
-		Audiences:  []string{"authenticated"},
-		Keys:       NewKeySource(issuer + "/.well-known/jwks.json"),
-		HMACSecret: []byte(legacySecret),
-		Claims: ClaimPaths{
-			Email:   "email",
-			Name:    "user_metadata.full_name",
-			Avatar:  "user_metadata.avatar_url",
-			Role:    "app_metadata.role",
-			Session: "session_id",
-		},
-	}
-}
-
-// Clerk trusts the instance whose Frontend API is at issuer. authorizedParties are the origins whose tokens are
-// accepted; a token without azp is accepted too, as Clerk omits it for requests without an Origin.
-//
-// Clerk's tokens carry neither e-mail nor role unless the session token is customised. The names read here are email,
-// email_verified, name, picture, and public_metadata for {{user.public_metadata}}, of which role counts.
-func Clerk(issuer string, authorizedParties []string) *Provider {
-	issuer = strings.TrimRight(issuer, "/")
-	return &Provider{
-		Name:                    "clerk",
-		Issuer:                  issuer,
-		AuthorizedParties:       authorizedParties,
-		AuthorizedPartyOptional: true,
-		Keys:                    NewKeySource(issuer + "/.well-known/jwks.json"),
-		Claims: ClaimPaths{
-			Email:         "email",
-			EmailVerified: "email_verified",
-			Name:          "name",
-			Avatar:        "picture",
-			Role:          "public_metadata.role",
-			Session:       "sid",
-		},
-	}
-}
-
-// Custom trusts any OpenID Connect issuer. An empty jwksURL is discovered (OpenID Connect Discovery 1.0, section 4), an
-// empty audience isn't checked, an empty roleClaim reads no role, and an empty emailClaim is "email".
-func Custom(issuer, jwksURL, audience, roleClaim, emailClaim string) *Provider {
-	provider := &Provider{
-		Name:   "custom",
-		Issuer: issuer,
-		Claims: ClaimPaths{
-			Email:         "email",
-			EmailVerified: "email_verified",
-			Name:          "name",
-			Avatar:        "picture",
-			Role:          roleClaim,
-			Session:       "sid", // OpenID Connect Front-Channel Logout 1.0, section 3
-		},
-	}
-	if audience != "" {
-		provider.Audiences = []string{audience}
-	}
-	if emailClaim != "" {
-		provider.Claims.Email = emailClaim
-	}
-	if jwksURL == "" {
-		provider.Keys = DiscoverKeySource(issuer)
-	} else {
-		provider.Keys = NewKeySource(jwksURL)
-	}
-	return provider
 }
 
 // Validate returns what makes the provider useless or unsafe, nil for nothing. A Verifier is safe without it, as it
@@ -136,6 +64,20 @@ func (p *Provider) Validate() error {
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// CheckKeys fetches the provider's keys now and returns why no token of it can be verified, nil when one can.
+func (p *Provider) CheckKeys(ctx context.Context) error {
+	if p.Keys == nil {
+		return nil
+	}
+	if err := p.Keys.Refresh(ctx); err != nil {
+		return err
+	}
+	if len(p.Keys.current.Load().all) == 0 && len(p.HMACSecret) == 0 {
+		return errors.New("it publishes no key that can verify a token")
+	}
+	return nil
 }
 
 // userEdited tells whether a claim path leads to what users write themselves, at Supabase and at Clerk.

@@ -27,8 +27,9 @@ const (
 	NotYetValid      Reason = "token_not_yet_valid"
 	WrongAudience    Reason = "wrong_audience"
 	WrongParty       Reason = "wrong_authorized_party"
-	MalformedAPIKey  Reason = "bad_api_key"     // its length, a character or the checksum is wrong
-	UnknownAPIKey    Reason = "unknown_api_key" // never made, revoked or expired
+	InactiveSession  Reason = "inactive_session" // its user has something to do before being signed in
+	MalformedAPIKey  Reason = "bad_api_key"      // its length, a character or the checksum is wrong
+	UnknownAPIKey    Reason = "unknown_api_key"  // never made, revoked or expired
 )
 
 // Error returns the reason's code.

@@ -143,6 +143,9 @@ func (p *Provider) identify(c claims, now time.Time) (Identity, error) {
 	if !p.authorizes(c) {
 		return Identity{}, WrongParty
 	}
+	if !p.signedIn(c) {
+		return Identity{}, InactiveSession
+	}
 	who := c.identity(p.Claims)
 	who.Issuer, who.Subject, who.IssuedAt, who.ExpiresAt = p.Issuer, subject, issued, expires
 	return who, nil
@@ -163,6 +166,12 @@ func (p *Provider) authorizes(c claims) bool {
 		return p.AuthorizedPartyOptional
 	}
 	return slices.Contains(p.AuthorizedParties, c.text("azp"))
+}
+
+// signedIn tells whether the session of the token is active, as far as it says.
+func (p *Provider) signedIn(c claims) bool {
+	_, told := c[p.SessionStatus]
+	return p.SessionStatus == "" || !told || c.text(p.SessionStatus) == "active"
 }
 
 // period returns when the token was issued, zero when it doesn't say, and when it expires, or why it isn't valid now (RFC

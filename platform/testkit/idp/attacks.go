@@ -39,6 +39,7 @@ const (
 	notYetValid      = "token_not_yet_valid"
 	wrongAudience    = "wrong_audience"
 	wrongParty       = "wrong_authorized_party"
+	inactiveSession  = "inactive_session"
 )
 
 // longest is the longest token that is looked at, and leeway is how far clocks may differ.
@@ -373,7 +374,7 @@ func (f *forger) times() []Attack {
 	}
 }
 
-// recipients are meant for others, by aud or azp, whichever the provider's tokens are checked for, or are no person's.
+// recipients are meant for others, by aud or azp, whichever the provider's tokens are checked for, or for nobody who is signed in.
 func (f *forger) recipients() []Attack {
 	if f.Shape == Clerk {
 		return []Attack{
@@ -384,6 +385,8 @@ func (f *forger) recipients() []Attack {
 			{"azp is empty", f.claimed(Object{"azp": ""}), wrongParty},
 			{"azp is null", f.raw(strings.Replace(string(Text(f, f.good)), `"azp":"`+Origin+`"`, `"azp":null`, 1)), wrongParty},
 			{"azp is a list", f.claimed(Object{"azp": []string{Origin}}), wrongParty},
+			{"the session is pending", f.claimed(Object{"sts": "pending"}), inactiveSession},
+			{"the session has a list of states", f.claimed(Object{"sts": []string{"active", "pending"}}), inactiveSession},
 		}
 	}
 	audience := f.Shape.audience()
