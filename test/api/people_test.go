@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/testkit"
@@ -132,6 +133,39 @@ func TestAdministratorsSayWhoMayDoWhat(t *testing.T) {
 		wantTold(t, app, "alice", "users.user_registered.v1", "users.user_suspended.v1", "users.user_reactivated.v1")
 		wantTold(t, app, "bob", "users.user_registered.v1", "users.user_role_changed.v1", "users.user_role_changed.v1")
 	})
+}
+
+// What an administrator does counts at once where it is done, and within five seconds in every other process.
+func TestWhatAdministratorsDoCountsEverywhere(t *testing.T) {
+	for _, engine := range apptest.Engines() {
+		t.Run(string(engine), func(t *testing.T) {
+			t.Parallel()
+			options := testkit.DatabaseOptions(t, engine)
+			here, there := apptest.StartOn(t, options), apptest.StartOn(t, options)
+			root := as(t, here, "root", "superadmin")
+			aliceHere, aliceThere := here.User(t, "alice"), there.User(t, "alice")
+			becomes := func(body, path string, status int) {
+				t.Helper()
+				root.Do(t, "PATCH", people+"/alice", testkit.Body(body)).Want(200)
+				since := time.Now()
+				aliceHere.Do(t, "GET", path).Want(status)
+				apptest.Await(t, "the other process to know", func() bool { return aliceThere.Do(t, "GET", path).Status == status })
+				if took := time.Since(since); took > 5*time.Second {
+					t.Errorf("the other process knew of %s after %s", body, took)
+				}
+			}
+			aliceHere.Do(t, "GET", me).Want(200)
+			aliceThere.Do(t, "GET", people).WantError(403, "FORBIDDEN")
+			becomes(`{"role": "admin"}`, people, 200)
+			becomes(`{"role": "user"}`, people, 403)
+			aliceThere.Do(t, "GET", me).Want(200)
+			becomes(`{"is_active": false}`, me, 403)
+			becomes(`{"is_active": true}`, me, 200)
+			root.Do(t, "DELETE", people+"/alice").Want(204)
+			aliceHere.Do(t, "GET", me).WantError(403, "FORBIDDEN")
+			apptest.Await(t, "the other process to know of the deletion", func() bool { return aliceThere.Do(t, "GET", projects).Status == 403 })
+		})
+	}
 }
 
 func TestTheLastSuperadminStays(t *testing.T) {

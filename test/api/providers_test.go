@@ -90,6 +90,17 @@ func TestEveryProviderSignsItsUsersIn(t *testing.T) {
 	})
 }
 
+func TestACustomIssuerHasItsOwnClaims(t *testing.T) {
+	issuer := idp.New(t, idp.Custom)
+	claims := issuer.Claims(idp.Person{Subject: "auth0|5f7c", Email: "other@example.com", Role: "superadmin"}, time.Now())
+	claims["https://app.example.com/role"], claims["contact"] = "admin", idp.Object{"upn": "ann@example.com"}
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		app.As(issuer.Sign("ES256", claims)).Do(t, "GET", me).Want(200).
+			WantJSON("id", "auth0|5f7c").WantJSON("email", "ann@example.com").WantJSON("role", "admin")
+	}, "AUTH_PROVIDER=custom", "OAUTH_ISSUER="+issuer.URL, "OAUTH_JWKS_URL="+issuer.KeysURL(), "OAUTH_AUDIENCE="+idp.Audience,
+		"OAUTH_ROLE_CLAIM=https://app.example.com/role", "OAUTH_EMAIL_CLAIM=contact.upn")
+}
+
 // TestKeysAreRotated moves from RS256 to ES256 while people come with tokens of both keys. When the old key is withdrawn the
 // product hears of it within ten minutes, which only the tests of platform/auth wait for.
 func TestKeysAreRotated(t *testing.T) {
