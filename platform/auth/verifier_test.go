@@ -184,6 +184,7 @@ func TestHMACNeedsNoKeys(t *testing.T) {
 	verifier, _ := newVerifier(provider)
 	claims := goodClaims(provider.Issuer)
 	mustVerify(t, verifier, idp.HMACToken(t, []byte(idp.Secret), object{"alg": "HS256"}, claims))
+	mustVerify(t, verifier, idp.HMACToken(t, []byte(idp.Secret), idp.Head("HS256", "any"), claims)) // Supabase gives its secret a name
 	mustRefuse(t, verifier, f.Token("RS256", idp.Head("RS256", "rsa"), claims), RefusedAlgorithm)
 }
 

@@ -83,6 +83,8 @@ func TestEveryProviderSignsItsUsersIn(t *testing.T) {
 		bob := app.as("RS256", "bob")
 		bob.Do(t, "GET", me).Want(200).WantJSON("email", nil).WantJSON("role", "user")
 		bob.Do(t, "GET", people).WantError(403, "FORBIDDEN")
+		app.Do(t, "POST", "/api/v1/public/auth/dev-token", testkit.Body(`{"sub": "ann"}`)).WantError(404, "NOT_FOUND")
+		app.Do(t, "GET", "/.well-known/jwks.json").WantError(404, "NOT_FOUND")
 		if rows := testkit.Rows(t, app.DB, "users_identities", "issuer = ?", app.issuer.Name()); rows != 2 {
 			t.Errorf("two people have %d identities", rows)
 		}
