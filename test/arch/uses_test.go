@@ -54,6 +54,28 @@ func useRules() []rule {
 				return t.uses("os.Getenv os.LookupEnv os.Environ os.ExpandEnv", inProduct)
 			},
 		},
+		{
+			name: "queries-are-not-formatted",
+			says: "A store puts its queries together from texts of its own, and hands values over beside them. It formats nothing into them.",
+			check: func(t *tree) []string {
+				return t.uses("fmt.Sprintf fmt.Sprint fmt.Sprintln fmt.Appendf fmt.Append fmt.Fprintf fmt.Fprint strconv.Quote",
+					func(p *pkg, f *file) bool {
+						return !f.isTest && matches("modules/*/internal/adapters/store", p.path, "")
+					})
+			},
+		},
+		{
+			name: "services-are-called-from-one-place",
+			says: "Who calls another service has a client of platform/upstream, which bounds time and answer and follows no redirect; " +
+				"platform/auth fetches keys. An address that a client of ours sent is never called.",
+			check: func(t *tree) []string {
+				return t.uses("net/http.Client net/http.DefaultClient net/http.DefaultTransport net/http.Transport "+
+					"net/http.Get net/http.Head net/http.Post net/http.PostForm",
+					func(p *pkg, f *file) bool {
+						return inProduct(p, f) && !matches("platform/upstream platform/auth", p.path, "")
+					})
+			},
+		},
 	}
 }
 
