@@ -19,6 +19,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/testkit"
 )
@@ -174,6 +175,39 @@ func TestTheAccessLog(t *testing.T) {
 	for _, entry := range f.logs.All() {
 		if text := fmt.Sprint(entry.Message, entry.ContextMap()); strings.Contains(text, sent) || strings.Contains(text, mail) {
 			t.Errorf("the log holds what was sent: %s", text)
+		}
+	}
+}
+
+// Whatever is refused is in the log, with who it was as far as that is known, and why.
+func TestRefusalsAreLogged(t *testing.T) {
+	f := start(t, nil)
+	for _, test := range []struct {
+		who, method, path, body string
+		status                  int
+		user                    any
+		cause                   string
+	}{
+		{"", "GET", "/api/v1/app/things", "", 401, nil, string(auth.MissingToken)},
+		{"forged", "GET", "/api/v1/app/things", "", 401, nil, string(auth.InvalidSignature)},
+		{"suspended", "GET", "/api/v1/app/things", "", 403, nil, "suspended"},
+		{"user", "GET", "/api/v1/admin/things", "", 403, "u1", "admin"},
+		{"user", "POST", "/api/v1/app/things", `{"name": 7}`, 422, "u1", "not valid"},
+		{"user", "POST", "/api/v1/app/things", `{`, 400, "u1", "can't be read"},
+	} {
+		api := f.anyone
+		if test.who != "" {
+			api = api.As(test.who)
+		}
+		var parts []testkit.Part
+		if test.body != "" {
+			parts = append(parts, testkit.Body(test.body))
+		}
+		api.Do(t, test.method, test.path, parts...).Want(test.status)
+		_, line := f.line(t)
+		cause, _ := line["cause"].(string)
+		if line["status"] != int64(test.status) || line["user"] != test.user || !strings.Contains(cause, test.cause) {
+			t.Errorf("%s %s of %q is logged as %v", test.method, test.path, test.who, line)
 		}
 	}
 }

@@ -2,10 +2,12 @@ package telemetry_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -115,5 +117,42 @@ func TestLogLeavesTheRest(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "unseen") {
 		t.Errorf("a line below the level was written: %s", out.String())
+	}
+}
+
+// A line says when, in a form that programs read, with its zone.
+func TestEveryLineHasItsTime(t *testing.T) {
+	var out bytes.Buffer
+	before := time.Now()
+	telemetry.NewLogger(telemetry.LogOptions{Level: "INFO"}, &out).Warn("said", zap.Int("n", 1))
+	var line struct {
+		Time       time.Time
+		Level, Msg string
+		N          int
+	}
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	if line.Time.Before(before) || line.Time.After(time.Now()) || line.Level != "warn" || line.Msg != "said" || line.N != 1 {
+		t.Errorf("the log says %s", out.String())
+	}
+}
+
+// What is logged stays one line, without what a terminal would obey. Messages are ours; texts may be anybody's.
+func TestNobodyWritesALine(t *testing.T) {
+	const hostile = "a\n{\"level\":\"info\",\"msg\":\"forged\"}\r\n\x1b[2J\x00"
+	for name, console := range map[string]bool{"JSON": false, "console": true} {
+		var out bytes.Buffer
+		log := telemetry.NewLogger(telemetry.LogOptions{Level: "INFO", Console: console}, &out)
+		log.Info("said", zap.String("text", hostile), zap.Error(errors.New(hostile)), zap.ByteString("bytes", []byte(hostile)),
+			zap.Any("list", []string{hostile}), zap.Stringer("stringer", stringer(hostile)), zap.String(hostile, "key"))
+		if line := strings.TrimSuffix(out.String(), "\n"); strings.ContainsAny(line, "\n\r\x1b\x00") {
+			t.Errorf("%s: %q", name, line)
+		}
+	}
+	var out bytes.Buffer
+	telemetry.NewLogger(telemetry.LogOptions{Level: "INFO"}, &out).Info(hostile)
+	if line := strings.TrimSuffix(out.String(), "\n"); strings.ContainsAny(line, "\n\r\x1b\x00") {
+		t.Errorf("the message: %q", line)
 	}
 }
