@@ -6,12 +6,13 @@ export CGO_ENABLED = 0
 # Tools run by pinned version, outside of go.mod, so that they never raise the product's own dependencies.
 LINT  = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 WATCH = go run github.com/air-verse/air@v1.67.4
+VULN  = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # Starts one PostgreSQL and one Redis for the command behind it, and installs them where it can when there are none.
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race chaos bench bench-events profile fuzz lint verify generate
+.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race chaos bench bench-events profile fuzz security lint verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -83,6 +84,9 @@ fuzz: ## Run every fuzz target for a while: make fuzz time=5m
 	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(time),30s) $$folder || exit 1; \
 	  done; \
 	done
+
+security: ## Prove the security checklist line by line, and look for known weaknesses in code and dependencies
+	$(SERVERS) go run ./test/security -lint "$(LINT)" -govulncheck "$(VULN)"
 
 lint: ## Run the linters
 	$(LINT) run

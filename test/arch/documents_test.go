@@ -10,7 +10,7 @@ import (
 )
 
 // documents are the pages that name tests and places.
-var documents = []string{"README.md", "CONTRIBUTING.md", "modules/README.md"}
+var documents = []string{"README.md", "CONTRIBUTING.md", "modules/README.md", ".github/SECURITY.md"}
 
 var (
 	quoted    = regexp.MustCompile("`([^`\n]+)`")
@@ -21,7 +21,7 @@ var (
 func documentRules() []rule {
 	return []rule{{
 		name: "documents-name-what-exists",
-		says: "A test or a file that README.md, CONTRIBUTING.md or modules/README.md names is there.",
+		says: "A test or a file that README.md, CONTRIBUTING.md, modules/README.md or .github/SECURITY.md names is there.",
 		check: func(t *tree) []string {
 			var broken []string
 			for _, document := range documents {

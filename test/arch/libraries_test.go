@@ -41,6 +41,7 @@ var libraries = []library{
 	{"github.com/wneessen/go-mail", "modules/notifications/internal/adapters/smtp"},
 	{"go.uber.org/zap", "cmd/omnistack platform/bus platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},
+	{"go.yaml.in/yaml", "test/security"},
 	{"golang.org/x/sync", "platform/auth"},
 	{"golang.org/x/text", "platform/fold"},
 	{"golang.org/x/tools", "test/arch_test"},
