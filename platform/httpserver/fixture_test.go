@@ -167,7 +167,7 @@ type ThingInput struct {
 
 type newThing struct {
 	Name  string   `json:"name" minLength:"1" maxLength:"10"`
-	Note  *string  `json:"note,omitempty"`
+	Note  *string  `json:"note,omitempty" nullable:"true"`
 	Count int      `json:"count,omitempty" minimum:"0"`
 	Size  float64  `json:"size,omitempty"`
 	Email string   `json:"email,omitempty" format:"email"`

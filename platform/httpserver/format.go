@@ -3,7 +3,11 @@ package httpserver
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,8 +20,58 @@ const contentType = "application/json"
 
 // jsonFormat reads and writes JSON as RFC 7493 (I-JSON) asks: one value, valid UTF-8, no name twice, no field that
 // the target doesn't have, and no NUL in a text, which PostgreSQL can't store. Its errors are texts for the client:
-// the library's own name Go types and repeat values.
-var jsonFormat = huma.Format{Marshal: writeJSON, Unmarshal: readJSON}
+// the library's own name Go types and repeat values. It refuses a null that the schema of the target has no place for,
+// which huma lets pass for every field that may be absent.
+func jsonFormat(schemas huma.Registry) huma.Format {
+	return huma.Format{Marshal: writeJSON, Unmarshal: func(in []byte, target any) error {
+		if err := readJSON(in, target); err != nil {
+			return err
+		}
+		if _, untyped := target.(*any); untyped || !bytes.Contains(in, []byte("null")) {
+			return nil
+		}
+		var value any
+		_ = json.Unmarshal(in, &value) // it can be read
+		if path, found := misplacedNull(schemas, schemas.Schema(reflect.TypeOf(target), true, ""), value); found {
+			return errors.New("can't be null" + inField + path)
+		}
+		return nil
+	}}
+}
+
+// misplacedNull returns the path of a null that the schema has no place for.
+func misplacedNull(schemas huma.Registry, schema *huma.Schema, value any) (path string, found bool) {
+	if schema.Ref != "" {
+		schema = schemas.SchemaFromRef(schema.Ref)
+	}
+	if schema.Type == "" { // anything goes
+		return "", false
+	}
+	switch value := value.(type) {
+	case nil:
+		return "", !schema.Nullable
+	case []any:
+		for i, item := range value {
+			if path, found := misplacedNull(schemas, schema.Items, item); found {
+				return fmt.Sprintf("[%d]%s", i, path), true
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			within, known := schema.Properties[name]
+			if !known {
+				within, known = schema.AdditionalProperties.(*huma.Schema)
+			}
+			if !known {
+				continue
+			}
+			if path, found := misplacedNull(schemas, within, value[name]); found {
+				return "." + name + path, true
+			}
+		}
+	}
+	return "", false
+}
 
 // writeJSON writes the body that useRendered put in place of an answer, or marshals an error. An error always can be:
 // texts in it that aren't UTF-8 are mended. What can't be written has no reader any more, and isn't an error.

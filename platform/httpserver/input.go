@@ -26,10 +26,10 @@ type adapter struct {
 // Handle registers an operation.
 func (a adapter) Handle(op *huma.Operation, serve func(huma.Context)) {
 	a.server.document(op)
-	known := map[string]bool{}
+	known := map[string]bool{} // whether the parameter may be empty
 	for _, param := range op.Parameters {
-		if param.In == "query" {
-			known[param.Name] = true
+		if schema := param.Schema; param.In == "query" {
+			known[param.Name] = schema.Type == huma.TypeString && schema.Format == "" && len(schema.Enum) == 0
 		}
 	}
 	a.server.handle(op.Method, op.Path, func(c *gin.Context) {
@@ -60,8 +60,9 @@ func checkPath(params gin.Params) error {
 	return nil
 }
 
-// checkQuery refuses a query that can't be read, and parameters that are unknown or repeated: net/url drops the parts
-// it can't read, and huma takes the first of several.
+// checkQuery refuses a query that can't be read, and parameters that are unknown, repeated or empty where that is no value:
+// net/url drops the parts it can't read, and huma takes the first of several, and an empty one for none. Known tells whether
+// a parameter may be empty.
 func checkQuery(raw string, known map[string]bool) error {
 	if raw == "" {
 		return nil
@@ -75,11 +76,14 @@ func checkQuery(raw string, known map[string]bool) error {
 		if !storable(name) || !storable(query[name][0]) {
 			return errs.New(errs.Malformed, "The query must be UTF-8 without NUL characters")
 		}
+		empty, isKnown := known[name]
 		switch {
-		case !known[name]:
+		case !isKnown:
 			broken = append(broken, errs.Field{Name: shorten(name), Message: "unknown query parameter"})
 		case len(query[name]) > 1:
 			broken = append(broken, errs.Field{Name: name, Message: "must be given once"})
+		case query[name][0] == "" && !empty:
+			broken = append(broken, errs.Field{Name: name, Message: "is empty"})
 		}
 	}
 	if broken != nil {

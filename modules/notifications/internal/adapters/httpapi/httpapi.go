@@ -10,7 +10,6 @@ import (
 	"github.com/omnistack/omnistack/modules/notifications/internal/app"
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
 	"github.com/omnistack/omnistack/platform/auth"
-	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/patch"
 )
@@ -170,10 +169,7 @@ func (a *API) change(_ context.Context, in *changeInput) (httpserver.Commit[http
 	if err != nil {
 		return nil, err
 	}
-	switches, err := in.Body.switches()
-	if err != nil {
-		return nil, err
-	}
+	switches := in.Body.switches()
 	return func(ctx context.Context) (*httpserver.Object[Preferences], error) {
 		changed, err := a.app.ChangePreferences(ctx, httpserver.Principal(ctx).Scope(), version, switches)
 		if err != nil {
@@ -183,34 +179,25 @@ func (a *API) change(_ context.Context, in *changeInput) (httpserver.Commit[http
 	}, nil
 }
 
-// switches returns the change, in the order of the names. A null is errs.Invalid: huma lets it pass for any field that may
-// be absent.
-func (c PreferencesChange) switches() ([]domain.Switch, error) {
+// switches returns the change, in the order of the names.
+func (c PreferencesChange) switches() []domain.Switch {
 	var switches []domain.Switch
-	var broken []errs.Field
 	for kind, channels := range c.Kinds {
 		for channel, field := range map[domain.Channel]patch.Field[bool]{domain.InApp: channels.InApp, domain.ByMail: channels.Mail} {
-			switch {
-			case !field.Present():
-			case field.Value() == nil:
-				broken = append(broken, errs.Field{Name: "kinds." + kind + "." + string(channel), Message: "can't be null"})
-			default:
+			if field.Present() {
 				choice := domain.Choice{Kind: kind, Channel: channel}
 				switches = append(switches, domain.Switch{Choice: choice, On: *field.Value()})
 			}
 		}
 	}
-	if broken != nil {
-		return nil, errs.InvalidFields(broken...)
-	}
 	slices.SortFunc(switches, func(a, b domain.Switch) int { return a.Compare(b.Choice) })
-	return switches, nil
+	return switches
 }
 
 // ContactForm is what somebody writes to the people behind the product.
 type ContactForm struct {
 	Name    string `json:"name" minLength:"1" maxLength:"100"`
-	Email   string `json:"email" minLength:"3" maxLength:"254" doc:"Where the answer goes"`
+	Email   string `json:"email" format:"email" minLength:"3" maxLength:"254" doc:"Where the answer goes"`
 	Subject string `json:"subject,omitempty" maxLength:"200"`
 	Message string `json:"message" minLength:"1" maxLength:"5000"`
 	Website string `json:"website,omitempty" maxLength:"2000" doc:"Hide this field from people: what programs write into it gives them away"`

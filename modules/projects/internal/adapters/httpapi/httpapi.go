@@ -8,7 +8,6 @@ import (
 
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
-	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/patch"
 )
@@ -134,9 +133,6 @@ func (a *API) update(_ context.Context, in *updateInput) (httpserver.Commit[http
 	version, err := in.Version()
 	if err != nil {
 		return nil, err
-	}
-	if in.Body.Name.Present() && in.Body.Name.Value() == nil { // huma lets null pass for any field that may be absent
-		return nil, errs.InvalidFields(errs.Field{Name: "name", Message: "can't be null"})
 	}
 	change := domain.Change{
 		Name: in.Body.Name.Value(), Describe: in.Body.Description.Present(), Description: in.Body.Description.Value(),

@@ -6,7 +6,6 @@ import (
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/auth"
-	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/patch"
 )
@@ -69,16 +68,6 @@ func (a *API) administer(_ context.Context, in *administerInput) (httpserver.Com
 	version, err := in.Version()
 	if err != nil {
 		return nil, err
-	}
-	var broken []errs.Field // huma lets null pass for any field that may be absent
-	if in.Body.Role.Present() && in.Body.Role.Value() == nil {
-		broken = append(broken, errs.Field{Name: "role", Message: "can't be null"})
-	}
-	if in.Body.IsActive.Present() && in.Body.IsActive.Value() == nil {
-		broken = append(broken, errs.Field{Name: "is_active", Message: "can't be null"})
-	}
-	if len(broken) > 0 {
-		return nil, errs.InvalidFields(broken...)
 	}
 	change := domain.Administration{Active: in.Body.IsActive.Value()}
 	if role := in.Body.Role.Value(); role != nil {
