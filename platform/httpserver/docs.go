@@ -4,10 +4,11 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"html/template"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,8 +39,14 @@ const docsCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-sr
 // addDocs registers the API document and the page that shows it. The document is made at the first request, when
 // every module has registered its routes.
 func (s *Server) addDocs() {
-	document := sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(s.api.OpenAPI(), "", "  ") })
-	inYAML := sync.OnceValues(s.api.OpenAPI().YAML)
+	finished := sync.OnceValue(func() *huma.OpenAPI {
+		for _, path := range s.api.OpenAPI().Paths {
+			documentVersions(path)
+		}
+		return s.api.OpenAPI()
+	})
+	document := sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(finished(), "", "  ") })
+	inYAML := sync.OnceValues(func() ([]byte, error) { return finished().YAML() })
 	serve := func(media string, body func() ([]byte, error)) gin.HandlerFunc {
 		return func(c *gin.Context) {
 			content, err := body()
@@ -91,55 +98,148 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// failures describes the answers of these error statuses, and of any other error.
+// failures describes the answers of these error statuses.
 func (s *Server) failures(statuses ...int) map[string]*huma.Response {
-	described := map[string]*huma.Response{"default": s.failure("Any other error", errs.From(errors.New("an example")))}
+	described := map[string]*huma.Response{}
 	for _, status := range statuses {
-		text := http.StatusText(status)
-		described[strconv.Itoa(status)] = s.failure(text, errs.New(kindOf(status), text))
+		described[strconv.Itoa(status)] = s.failure(status)
 	}
 	return described
 }
 
-// failure describes an error answer by an example.
-func (s *Server) failure(text string, example error) *huma.Response {
-	return &huma.Response{Description: text, Content: map[string]*huma.MediaType{contentType: {
-		Schema:  s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Error](), true, ""),
-		Example: envelope("01a214e3-d424-7aee-8d82-a112b91ec602", example),
-	}}}
+// failure refers to the one description of an error status, which it makes at the first use.
+func (s *Server) failure(status int) *huma.Response {
+	components := s.api.OpenAPI().Components
+	text := http.StatusText(status)
+	name := strings.ReplaceAll(text, " ", "")
+	if components.Responses[name] == nil {
+		example := errs.New(kindOf(status), text)
+		headers := map[string]*huma.Param{requestID: requestIDHeader}
+		switch status {
+		case http.StatusUnauthorized:
+			headers["WWW-Authenticate"] = documentedHeader("What is wrong with the token (RFC 6750)", true)
+		case http.StatusUnprocessableEntity:
+			example = errs.InvalidFields(errs.Field{Name: "name", Message: "is required"})
+		}
+		media := &huma.MediaType{
+			Schema:  components.Schemas.Schema(reflect.TypeFor[Error](), true, ""),
+			Example: envelope("01a214e3-d424-7aee-8d82-a112b91ec602", example),
+		}
+		s.correctAnswer(media.Schema)
+		components.Responses[name] = &huma.Response{
+			Description: text, Headers: headers, Content: map[string]*huma.MediaType{contentType: media},
+		}
+	}
+	return &huma.Response{Ref: "#/components/responses/" + name}
 }
 
-// document corrects huma's description of an operation.
+// requestID is the header that every answer has, as clients know it.
+const requestID = "X-Request-ID"
+
+// requestIDHeader refers to the description of it.
+var requestIDHeader = &huma.Param{Ref: "#/components/headers/" + requestID}
+
+func documentedHeader(text string, required bool) *huma.Header {
+	return &huma.Header{Description: text, Required: required, Schema: &huma.Schema{Type: huma.TypeString}}
+}
+
+// document corrects huma's description of an operation, and adds the errors that don't come from what it does: any can be sent
+// a query that makes no sense, and any can fail.
 func (s *Server) document(op *huma.Operation) {
-	if len(op.Parameters) > 0 || op.RequestBody != nil {
-		op.Responses["422"] = s.failure("What was sent breaks a rule", errs.InvalidFields(errs.Field{Name: "name", Message: "is required"}))
+	delete(op.Responses, "default") // huma's own
+	s.documentSuccess(op, op.Responses[strconv.Itoa(op.DefaultStatus)])
+	errors := []int{
+		http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 	}
-	for status, response := range op.Responses {
-		if status != strconv.Itoa(http.StatusCreated) {
-			delete(response.Headers, "Location")
+	if op.RequestBody != nil {
+		errors = append(errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	if s.routes[routeKey{op.Method, ginPath(op.Path)}].Rate != RateExempt {
+		errors = append(errors, http.StatusTooManyRequests)
+	}
+	maps.Copy(op.Responses, s.failures(errors...))
+}
+
+// documentSuccess corrects huma's description of the answer when all is well.
+func (s *Server) documentSuccess(op *huma.Operation, response *huma.Response) {
+	if response.Headers == nil {
+		response.Headers = map[string]*huma.Param{}
+	}
+	headers := response.Headers
+	if headers["Content-Type"] != nil { // a Page, which says itself what it is
+		response.Content = map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}
+		delete(headers, "Content-Type")
+	}
+	if headers["Location"] != nil {
+		headers["Location"].Required = true
+		if op.DefaultStatus != http.StatusCreated {
+			delete(headers, "Location")
 		}
-		for _, header := range response.Headers {
-			header.Description = header.Schema.Description // where Swagger UI looks for it
-		}
-		for _, media := range response.Content {
-			s.leaveOpen(media.Schema)
+	}
+	for _, header := range headers {
+		header.Description = header.Schema.Description // where Swagger UI looks for it
+	}
+	headers[requestID] = requestIDHeader
+	for _, media := range response.Content {
+		s.correctAnswer(media.Schema)
+	}
+}
+
+// documentVersions leaves the ETag to addresses whose objects are changed under If-Match, and has GET answer 304 there: huma
+// describes it wherever an Object may be answered, which has a field for it.
+func documentVersions(path *huma.PathItem) {
+	operations := slices.DeleteFunc([]*huma.Operation{path.Get, path.Post, path.Patch, path.Delete}, func(op *huma.Operation) bool { return op == nil })
+	versioned := slices.ContainsFunc(operations, func(op *huma.Operation) bool {
+		return slices.ContainsFunc(op.Parameters, func(param *huma.Param) bool { return param.Name == "If-Match" })
+	})
+	for _, op := range operations {
+		headers := op.Responses[strconv.Itoa(op.DefaultStatus)].Headers
+		switch {
+		case !versioned || op.Method == http.MethodDelete:
+			delete(headers, "ETag")
+		case op.Method == http.MethodGet:
+			op.Responses[strconv.Itoa(http.StatusNotModified)] = &huma.Response{
+				Description: "The version that If-None-Match names is the current one",
+				Headers:     map[string]*huma.Param{"ETag": headers["ETag"], requestID: requestIDHeader},
+			}
 		}
 	}
 }
 
-// leaveOpen allows further fields in the schema of an answer: the HTTP contract lets answers grow.
-func (s *Server) leaveOpen(schema *huma.Schema) {
+// correctAnswer says in the schema of an answer what huma doesn't: further fields are allowed, as the HTTP contract lets answers
+// grow, and an object that is always told of may be null.
+func (s *Server) correctAnswer(schema *huma.Schema) {
+	schemas := s.api.OpenAPI().Components.Schemas
 	if schema.Ref != "" {
-		schema = s.api.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+		of := schemas.TypeFromRef(schema.Ref)
+		schema = schemas.SchemaFromRef(schema.Ref)
+		admitNull(schema, of)
 	}
 	if schema.AdditionalProperties == false {
 		schema.AdditionalProperties = nil
 		for _, property := range schema.Properties {
-			s.leaveOpen(property)
+			s.correctAnswer(property)
 		}
 	}
+	if values, ok := schema.AdditionalProperties.(*huma.Schema); ok {
+		s.correctAnswer(values)
+	}
 	if schema.Items != nil {
-		s.leaveOpen(schema.Items)
+		s.correctAnswer(schema.Items)
+	}
+}
+
+// admitNull makes nullable what a pointer to a struct is described as. huma does it for other pointers only.
+func admitNull(schema *huma.Schema, of reflect.Type) {
+	for field := range of.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		property := schema.Properties[name]
+		if property == nil || property.Ref == "" || field.Type.Kind() != reflect.Pointer || options != "" {
+			continue
+		}
+		schema.Properties[name] = &huma.Schema{
+			Description: property.Description, OneOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}},
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ func ListOf[A, B any](from page.Page[A], convert func(A) B) *List[B] {
 type Paging struct {
 	Skip   int    `query:"skip" minimum:"0" maximum:"10000" default:"0" doc:"How many to leave out; walk further with cursor"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many to answer at most"`
-	Cursor string `query:"cursor" maxLength:"8192" doc:"The next_cursor of the page before; not together with skip"`
+	Cursor string `query:"cursor" maxLength:"8192" pattern:"^[A-Za-z0-9_-]*$" doc:"The next_cursor of the page before; not together with skip"`
 }
 
 // Page returns the page asked for, or errs.Invalid when skip and cursor are combined.

@@ -24,6 +24,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -121,8 +122,13 @@ func humaConfig(options Options) huma.Config {
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info:    &huma.Info{Title: options.Title, Version: options.Version, Description: about},
+			Servers: []*huma.Server{{URL: "/"}}, // where the document is
 			Components: &huma.Components{
-				Schemas: registry,
+				Schemas:   registry,
+				Responses: map[string]*huma.Response{},
+				Headers: map[string]*huma.Header{
+					requestID: documentedHeader("The id of the request: the client's own, if it is 1 to 128 visible ASCII characters", true),
+				},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of your identity provider, or an API key. While you develop: omnistack token --sub alice"},
 				},
@@ -151,7 +157,13 @@ func crossOrigin(origins []string) *cors.Cors {
 }
 
 // Router returns the router of a module, or of a platform package, by the name its routes are listed under.
-func (s *Server) Router(module string) *Router { return &Router{server: s, module: module} }
+func (s *Server) Router(module string) *Router {
+	document := s.api.OpenAPI()
+	if !slices.ContainsFunc(document.Tags, func(tag *huma.Tag) bool { return tag.Name == module }) {
+		document.Tags = append(document.Tags, &huma.Tag{Name: module})
+	}
+	return &Router{server: s, module: module}
+}
 
 // Routes returns every registered route, in the order of registration.
 func (s *Server) Routes() []Route {
