@@ -214,6 +214,46 @@ func TestTheDocumentSaysWhatIsTrueOfEveryOperation(t *testing.T) {
 	}
 }
 
+// deep is an answer with what huma alone describes wrongly.
+type deep struct {
+	Inner *inner           `json:"inner" doc:"What is within"`
+	More  map[string]inner `json:"more"`
+}
+
+type inner struct {
+	Count int `json:"count"`
+}
+
+func TestAnswersAreDescribedAsTheyAre(t *testing.T) {
+	f := start(t, func(r *Router) {
+		Query(r, Route{Method: http.MethodGet, Path: "/deep", Guard: User, Summary: "See deep"},
+			func(context.Context, *struct{}) (*Object[deep], error) { return &Object[deep]{}, nil })
+		Query(r, Route{Method: http.MethodGet, Path: "/page", Guard: User, Summary: "See a page"},
+			func(context.Context, *struct{}) (*Page, error) { return &Page{}, nil })
+	}, withDocs)
+	doc := read(t, f)
+	nullable, _ := json.Marshal(doc.Components.Schemas["Deep"]["properties"].(map[string]any)["inner"])
+	if string(nullable) != `{"description":"What is within","oneOf":[{"$ref":"#/components/schemas/Inner"},{"type":"null"}]}` {
+		t.Errorf("an object that may be null is described as %s", nullable)
+	}
+	if closed := doc.Components.Schemas["Inner"]["additionalProperties"]; closed != nil {
+		t.Error("the objects in a map can't grow")
+	}
+	page := doc.Paths["/api/v1/page"]["get"].Responses["200"]
+	if page.Content["text/html"].Schema["type"] != "string" || len(page.Content) != 1 {
+		t.Errorf("a page is described as %v", page.Content)
+	}
+	for path, versioned := range map[string]bool{"/api/v1/app/things/{id}": true, "/api/v1/deep": false, "/health": false} {
+		answers := doc.Paths[path]["get"].Responses
+		if _, tagged := answers["200"].Headers["ETag"]; tagged != versioned {
+			t.Errorf("%s has the headers %v", path, answers["200"].Headers)
+		}
+		if _, unchanged := answers["304"]; unchanged != versioned {
+			t.Errorf("%s answers 304: %t", path, unchanged)
+		}
+	}
+}
+
 // What clients send is closed, what they get may grow.
 func TestTheSchemas(t *testing.T) {
 	doc := read(t, start(t, nil, withDocs))
