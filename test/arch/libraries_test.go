@@ -22,6 +22,7 @@ var libraries = []library{
 	{"github.com/ThreeDotsLabs/watermill", "platform/bus"},
 	{"github.com/ThreeDotsLabs/watermill-redisstream", "platform/bus"},
 	{"github.com/danielgtaylor/huma", "platform/httpserver"},
+	{"github.com/getkin/kin-openapi", "test/contract_test"},
 	{"github.com/gin-gonic/gin", "platform/httpserver"},
 	{"github.com/go-json-experiment/json", "platform/auth platform/httpserver platform/patch test/bench/..."},
 	{"github.com/google/uuid", "platform/id schema/diff"},
@@ -48,6 +49,7 @@ var libraries = []library{
 	{"gorm.io/driver", "platform/database schema/diff"},
 	{"gorm.io/gorm", "modules/*/internal/adapters/store platform/database schema/diff"},
 	{"modernc.org/sqlite", "platform/database schema schema/diff"},
+	{"pgregory.net/rapid", "test/contract_test"},
 }
 
 // library is code of others and the packages that may import it.
