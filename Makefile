@@ -8,11 +8,13 @@ LINT  = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 WATCH = go run github.com/air-verse/air@v1.67.4
 VULN  = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+SPECTRAL = npx --yes @stoplight/spectral-cli@6.16.3
+
 # Starts one PostgreSQL and one Redis for the command behind it, and installs them where it can when there are none.
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race chaos bench bench-events profile fuzz security lint verify generate
+.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race chaos bench bench-events profile fuzz fuzz-targets security lint lint-api verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -53,7 +55,7 @@ down: ## Stop what `make up` started
 # The fuzz runs are counted: one that ends by the clock now and then fails with "context deadline exceeded".
 test: ## Prove everything, on real servers that it brings itself
 	$(SERVERS) go test -shuffle=on ./...
-	@$(MAKE) --no-print-directory fuzz time=1000x
+	@$(MAKE) --no-print-directory fuzz-targets time=1000x
 
 test-quick: ## Prove what needs no servers
 	go test -short ./...
@@ -77,11 +79,15 @@ bench-events: ## Measure how events travel, from the commit to what they cause, 
 profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
 	go run ./test/bench -profile bin/profile $(args)
 
-fuzz: ## Run every fuzz target for a while: make fuzz time=5m
+fuzz: ## Run every fuzz target for a while, and the API's fuzzer for as many requests: make fuzz time=5m requests=1000000
+	FUZZ_REQUESTS=$(or $(requests),100000) $(SERVERS) go test -count=1 -timeout 0 -run TestTheAPIKeepsToItsDocument ./test/contract
+	@$(MAKE) --no-print-directory fuzz-targets time=$(or $(time),30s)
+
+fuzz-targets:
 	@for folder in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' $$folder/*_test.go | cut -c6-); do \
 	    echo "== $$target in $$folder"; \
-	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(time),30s) $$folder || exit 1; \
+	    go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(time) $$folder || exit 1; \
 	  done; \
 	done
 
@@ -91,12 +97,19 @@ security: ## Prove the security checklist line by line, and look for known weakn
 lint: ## Run the linters
 	$(LINT) run
 
+lint-api: export API_DOCUMENT = $(CURDIR)/bin/openapi.json
+lint-api: ## Check the style of the API document; needs Node.js
+	@mkdir -p bin
+	@go test -count=1 -run TestTheAPIDocument ./test/contract
+	@command -v npx >/dev/null || { echo "npx is missing: install Node.js, in Debian by apt-get install npm"; exit 1; }
+	@$(SPECTRAL) lint --fail-severity=warn --ruleset test/contract/testdata/spectral.yaml $(API_DOCUMENT)
+
 generate: ## Write every generated file anew
 	go run ./cmd/scaffold wiring
 	go tool wire ./wire_gen
 	go run ./cmd/scaffold canvas
 
-verify: lint ## Check that generated files are fresh, modules tidy and the code clean
+verify: lint lint-api ## Check that generated files are fresh, modules tidy and the code clean
 	go run ./cmd/scaffold wiring --check
 	go tool wire diff ./wire_gen
 	go run ./cmd/scaffold canvas --check
