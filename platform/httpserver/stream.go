@@ -81,7 +81,6 @@ func Stream[I any](r *Router, route Route, events Events, open func(ctx context.
 	}
 	operation := r.add(route, reflect.TypeFor[I]())
 	operation.Responses[strconv.Itoa(http.StatusOK)] = r.server.describeStream(types)
-	maps.Copy(operation.Responses, r.server.failures(http.StatusTooManyRequests))
 
 	huma.Register(r.server.api, operation, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
@@ -97,7 +96,7 @@ func (s *Server) describeStream(events map[string]reflect.Type) *huma.Response {
 	described := make([]*huma.Schema, 0, len(all))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		data := s.api.OpenAPI().Components.Schemas.Schema(all[name], true, name)
-		s.leaveOpen(data)
+		s.correctAnswer(data)
 		described = append(described, &huma.Schema{
 			Type: huma.TypeObject,
 			Properties: map[string]*huma.Schema{

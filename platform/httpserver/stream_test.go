@@ -561,7 +561,7 @@ func TestAStreamIsDocumented(t *testing.T) {
 	if !slices.Equal(events, want) {
 		t.Errorf("the events are %v, want %v", events, want)
 	}
-	for _, status := range []string{"401", "403", "404", "422", "429", "default"} {
+	for _, status := range []string{"401", "403", "404", "422", "429", "500", "503"} {
 		if responses[status] == nil {
 			t.Errorf("%s isn't documented", status)
 		}

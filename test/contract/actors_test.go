@@ -244,7 +244,11 @@ func (w as) own(collection string) string {
 		subject := w.subject()
 		w.app.User(w.t, subject).Do(w.t, "GET", me).Want(200)
 		return subject
-	case api + "/app/jobs", api + "/admin/jobs":
+	case api + "/app/jobs":
+		number := w.job(cmp.Or(owner.subject, "root"))
+		w.app.Change(w.t, "UPDATE river_job SET state = 'cancelled', finalized_at = ? WHERE id = "+number, time.Now().UTC()) // or following it takes until tomorrow
+		return number
+	case api + "/admin/jobs":
 		return w.job(cmp.Or(owner.subject, "root"))
 	case unsubscribe:
 		return w.token

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -65,6 +66,8 @@ func (d documentedAnswer) judgeBody(r *request, a answer) []string {
 		return nil
 	case d.bodies[media] == nil:
 		return []string{fmt.Sprintf("the body is of the type %q, which isn't documented for %d", a.header.Get("Content-Type"), a.status)}
+	case media == "text/event-stream":
+		a.body = eventsOf(a.body)
 	case media != "application/json":
 		return nil
 	}
@@ -79,6 +82,18 @@ func (d documentedAnswer) judgeBody(r *request, a answer) []string {
 		return judgeError(a, d.code)
 	}
 	return nil
+}
+
+// eventsOf returns a stream as the document describes it, an array of its events, in JSON.
+func eventsOf(stream []byte) []byte {
+	var events []string
+	for event := range strings.SplitSeq(string(stream), "\n\n") {
+		name, data, _ := strings.Cut(event, "\ndata: ")
+		if name, named := strings.CutPrefix(name, "event: "); named {
+			events = append(events, fmt.Sprintf(`{"event": %q, "data": %s}`, name, data))
+		}
+	}
+	return []byte("[" + strings.Join(events, ", ") + "]")
 }
 
 // judgeLost returns what is wrong with the answer to a request for what isn't there.
