@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -174,6 +175,9 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 	}
 	if !settings.Platform.Core.Environment.OnDesk() {
 		options.Notice = notice
+		if strings.HasPrefix(conf.PublicURL, "https://") {
+			options.HTTPS = conf.PublicURL
+		}
 	}
 	server := httpserver.New(options, log)
 	principals.Forgotten = server.AskAgain

@@ -16,7 +16,7 @@ type HTTP struct {
 	CORSOrigins    []string       `env:"BACKEND_CORS_ORIGINS" default:"[\"http://localhost:3000\"]" is:"origin" help:"The web origins that may call the API from a browser; [] for none."`
 	PublicURL      string         `env:"PUBLIC_URL" default:"http://localhost:{PORT}" production:"" is:"base" help:"Where clients reach this process; links in mails and signed URLs start with it."`
 	FrontendURL    string         `env:"FRONTEND_URL" default:"http://localhost:3000" is:"base" help:"Where the web app is; people are sent there after checkout and from mails."`
-	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" help:"The proxies whose X-Forwarded-For is believed, as addresses and networks; none when unset."`
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" help:"The proxies whose X-Forwarded-For and -Proto are believed, as addresses and networks; none when unset."`
 	BodyLimit      Size           `env:"BODY_LIMIT" default:"1MiB" min:"1KiB" max:"1GiB" help:"The largest request body, uploads apart."`
 	RequestTimeout time.Duration  `env:"REQUEST_TIMEOUT" default:"30s" min:"1s" max:"1h" help:"How long one request may take, streams apart."`
 	MetricsAddr    string         `env:"METRICS_ADDR" default:"127.0.0.1:9464" is:"listen" help:"Where Prometheus metrics are served, or off."`

@@ -33,7 +33,7 @@ func (s *Server) addHealth() {
 	ready := func(ctx context.Context, _ *struct{}) (*Object[Readiness], error) { return s.readiness(ctx), nil }
 
 	for _, path := range []Route{{Path: "/health", AtRoot: true}, {Path: "/public/health"}} {
-		path.Method, path.Guard, path.Rate = http.MethodGet, Public, RateExempt
+		path.Method, path.Guard, path.Rate, path.Probe = http.MethodGet, Public, RateExempt, true
 		path.Summary = "Whether the process lives"
 		Query(r, path, live)
 

@@ -50,6 +50,7 @@ type Route struct {
 	Status  int       // of success; 200, or 204 for an answer without a body, when 0
 	Errors  []int     // the statuses worth documenting beside those every route can have
 	Hidden  bool      // left out of the API document
+	Probe   bool      // asked by platforms from inside, who don't speak TLS
 	Local   bool      // there for clients on this machine only, who call it by a name of its own; 404 for others
 
 	Module string // filled in by the router: who registered it

@@ -13,7 +13,8 @@
 // an empty one, where one is needed, is 400; one that no operation asks for is ignored. A query parameter that is given
 // twice is 422, and so is an empty one that isn't free text, and a null for a field that the document doesn't call nullable; a query, path or body that isn't UTF-8 or holds a NUL is 400, or 404 in a path. If-Match takes one tag
 // or *; anything else is 412. OPTIONS without an Origin is 405. A request line and header over 32 KiB are 431, and bytes
-// that aren't HTTP are 400; these two net/http answers by itself, without the envelope.
+// that aren't HTTP are 400; these two net/http answers by itself, without the envelope. What changes something and came in
+// the clear to a trusted proxy is 403.
 package httpserver
 
 import (
@@ -66,6 +67,10 @@ type Options struct {
 	// Notice is how long a server that is told to stop goes on answering, so that balancers learn of it and send their
 	// clients elsewhere. Zero is for where there is none.
 	Notice time.Duration
+
+	// HTTPS is where clients are sent who reached a trusted proxy without TLS, such as https://api.example.com; they are
+	// served when it is empty.
+	HTTPS string
 
 	limits limits // the usual ones when zero
 }

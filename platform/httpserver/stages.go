@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func (s *Server) stages() []gin.HandlerFunc {
 		s.recover,         // a panic below is a 500 in the envelope
 		s.securityHeaders, // on refusals too
 		s.cors,            // a preflight ends here: it has no token
+		s.requireTLS,      // before anything looks at what came in the clear
 		s.limitBody,       // before anything reads the body
 		s.setDeadline,     // bounds what follows
 		s.authenticate,    // who is asking
@@ -230,7 +232,12 @@ func (s *Server) encrypted(r *http.Request) bool {
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") != "https" {
 		return r.TLS != nil
 	}
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return s.trusts(r.RemoteAddr)
+}
+
+// trusts tells whether a peer is a proxy whose word we take.
+func (s *Server) trusts(remote string) bool {
+	peer, err := netip.ParseAddrPort(remote)
 	return err == nil && slices.ContainsFunc(s.options.HTTP.TrustedProxies, func(proxies netip.Prefix) bool {
 		return proxies.Contains(peer.Addr().Unmap())
 	})
@@ -242,6 +249,31 @@ func (s *Server) cors(c *gin.Context) {
 	if c.Request.Method == http.MethodOptions && header.Get("Origin") != "" && header.Get("Access-Control-Request-Method") != "" {
 		c.AbortWithStatus(http.StatusNoContent)
 	}
+}
+
+// requireTLS sends clients who came to a trusted proxy in the clear to where they should have come: what only looks is
+// redirected, and all else refused, since a client that is redirected sends its secrets in the clear each time and never
+// notices. It goes by PUBLIC_URL and not by the header Host, which is the client's own. Probes come from inside, in the clear.
+func (s *Server) requireTLS(c *gin.Context) {
+	route := callIn(c).route
+	if s.options.HTTPS == "" || !s.inTheClear(c.Request) || route != nil && route.Probe {
+		return
+	}
+	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+		refuse(c, errs.New(errs.Forbidden, "This must be asked for over https"))
+		return
+	}
+	target := url.URL{Path: c.Request.URL.Path, RawPath: c.Request.URL.RawPath, RawQuery: c.Request.URL.RawQuery}
+	if !strings.HasPrefix(target.Path, "/") { // it would be part of the host: GET * is HTTP
+		target = url.URL{Path: "/"}
+	}
+	c.Header("Location", s.options.HTTPS+target.RequestURI())
+	c.AbortWithStatus(http.StatusPermanentRedirect)
+}
+
+// inTheClear tells whether a proxy whose word we take says that the client doesn't speak TLS with it.
+func (s *Server) inTheClear(r *http.Request) bool {
+	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") == "http" && s.trusts(r.RemoteAddr)
 }
 
 func (s *Server) limitBody(c *gin.Context) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"path"
 	"reflect"
 	"regexp"
@@ -34,7 +35,7 @@ func TestTheStagesRunInTheirOrder(t *testing.T) {
 		}
 	})
 	f.server.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/chain", nil))
-	want := []string{".trace", ".identify", ".accessLog", ".recover", ".securityHeaders", ".cors", ".limitBody", ".setDeadline", ".authenticate"}
+	want := []string{".trace", ".identify", ".accessLog", ".recover", ".securityHeaders", ".cors", ".requireTLS", ".limitBody", ".setDeadline", ".authenticate"}
 	if len(chain) != len(want)+1 || !reflect.DeepEqual(chain[:len(want)], want) {
 		t.Errorf("the stages are %v, want %v", chain, want)
 	}
@@ -308,6 +309,88 @@ func TestHSTS(t *testing.T) {
 			t.Errorf("%s: HSTS is %t, want %t", name, got, test.want)
 		}
 	}
+}
+
+// A client that came to a proxy in the clear is sent to PUBLIC_URL, whatever it says that we are called.
+func TestClientsInTheClearAreSentToHTTPS(t *testing.T) {
+	const public = "https://api.example.com/base"
+	trusting := func(o *Options) {
+		o.HTTPS, o.HTTP.TrustedProxies = public, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		o.HTTP.CORSOrigins = []string{"https://app.example.com"}
+	}
+	ask := func(s *Server, peer, proto, method, target string, headers ...string) *httptest.ResponseRecorder {
+		r, w := httptest.NewRequest(method, "/", nil), httptest.NewRecorder()
+		var err error
+		if r.URL, err = url.ParseRequestURI(target); err != nil {
+			t.Fatal(err)
+		}
+		r.RemoteAddr, r.Host = peer, "evil.example.com"
+		r.Header.Set("X-Forwarded-Host", "evil.example.com")
+		if proto != "" {
+			r.Header.Set("X-Forwarded-Proto", proto)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		s.Handler().ServeHTTP(w, r)
+		return w
+	}
+	const proxy, stranger, one = "10.0.0.1:1", "192.0.2.1:1", "/api/v1/app/things/one"
+	s := newFixture(t, nil, trusting).server
+
+	t.Run("redirected", func(t *testing.T) {
+		for asked, goes := range map[string]string{
+			one:                           public + one,
+			one + "?a=b&c=%20d":           public + one + "?a=b&c=%20d",
+			"/nowhere":                    public + "/nowhere",
+			"/a%2fb%0d%0aX-Evil:%201":     public + "/a%2fb%0d%0aX-Evil:%201",
+			"//evil.example.com/x":        public + "//evil.example.com/x",
+			"/\\evil.example.com":         public + "/%5Cevil.example.com",
+			"http://evil.example.com/x":   public + "/x",
+			"http://evil.example.com":     public + "/",
+			"http://a@evil.example.com/?": public + "/",
+			"*":                           public + "/",
+		} {
+			for _, method := range []string{"GET", "HEAD"} {
+				w := ask(s, proxy, "http", method, asked)
+				if w.Code != 308 || w.Header().Get("Location") != goes || w.Body.Len() != 0 || w.Header().Get("X-Frame-Options") == "" {
+					t.Errorf("%s %s is answered %d, to %q: %s", method, asked, w.Code, w.Header().Get("Location"), w.Body)
+				}
+			}
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} {
+			w := ask(s, proxy, "http", method, one)
+			if w.Code != 403 || w.Header().Get("Location") != "" || !strings.HasPrefix(w.Body.String(), `{"error":{"code":"FORBIDDEN",`) {
+				t.Errorf("%s is answered %d: %s", method, w.Code, w.Body)
+			}
+		}
+		w := ask(s, proxy, "http", "POST", one, "Origin", "https://app.example.com")
+		if w.Header().Get("Access-Control-Allow-Origin") == "" {
+			t.Error("a page can't read why it was refused")
+		}
+	})
+	t.Run("served", func(t *testing.T) {
+		for name, w := range map[string]*httptest.ResponseRecorder{
+			"by TLS":                ask(s, proxy, "https", "GET", one),
+			"to a silent proxy":     ask(s, proxy, "", "GET", one),
+			"without a proxy":       ask(s, stranger, "http", "GET", one),
+			"nobody knows who":      ask(s, "@", "http", "GET", one),
+			"no https to send to":   ask(newFixture(t, nil, trusting, func(o *Options) { o.HTTPS = "" }).server, proxy, "http", "GET", one),
+			"nobody is trusted":     ask(newFixture(t, nil, func(o *Options) { o.HTTPS = public }).server, proxy, "http", "GET", one),
+			"a preflight's own 204": ask(s, proxy, "http", "OPTIONS", one, "Origin", "https://app.example.com", "Access-Control-Request-Method", "GET"),
+		} {
+			if w.Code != 401 && w.Code != 204 {
+				t.Errorf("%s: answered %d %s", name, w.Code, w.Header().Get("Location"))
+			}
+		}
+		for _, probe := range []string{"/health", "/health/ready", "/api/v1/public/health", "/api/v1/public/health/ready"} {
+			if w := ask(s, proxy, "http", "GET", probe); w.Code != 200 {
+				t.Errorf("%s is answered %d", probe, w.Code)
+			}
+		}
+	})
 }
 
 func TestCORS(t *testing.T) {
