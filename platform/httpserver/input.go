@@ -97,10 +97,19 @@ func storable(text string) bool { return utf8.ValidString(text) && !strings.Cont
 
 var headerJSON = []string{contentType}
 
-// checkMedia refuses a body that isn't of a type the operation takes. A body without a type is taken for JSON.
+// checkMedia refuses a body that isn't of a type the operation takes, or is compressed: a small one may hide a large one. A
+// body without a type is taken for JSON.
 func checkMedia(r *http.Request, accepted map[string]*huma.MediaType) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	for _, coding := range r.Header["Content-Encoding"] {
+		if !strings.EqualFold(coding, "identity") {
+			return errs.New(errs.UnsupportedMedia, "The body must not be compressed")
+		}
+	}
 	media := r.Header.Get("Content-Type")
-	if r.ContentLength == 0 || media == "" || accepted[media] != nil {
+	if media == "" || accepted[media] != nil {
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(media)

@@ -2,6 +2,8 @@ package httpserver
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -183,7 +185,41 @@ func TestMediaTypes(t *testing.T) {
 	}
 }
 
-// A body has no meaning where none is asked for: it is ignored, whatever it is, but bound like any other.
+// A compressed body isn't inflated, whatever it would be.
+func TestCompressedBodies(t *testing.T) {
+	f := start(t, nil)
+	var small bytes.Buffer
+	zip := gzip.NewWriter(&small)
+	_, _ = io.WriteString(zip, `{"name":"a"}`) // into memory, which can't fail
+	_ = zip.Close()
+	for coding, status := range map[string]int{
+		"": 201, "identity": 201, "Identity": 201,
+		"gzip": 415, "GZIP": 415, "x-gzip": 415, "br": 415, "deflate": 415, "identity, gzip": 415, "gzip, identity": 415, sent: 415,
+	} {
+		body := `{"name":"a"}`
+		if strings.Contains(strings.ToLower(coding), "gzip") {
+			body = small.String()
+		}
+		for name, sending := range map[string]testkit.Part{
+			"with a length": func(*http.Request) {}, "in chunks": func(r *http.Request) { r.ContentLength = -1 },
+		} {
+			answer := f.user.Do(t, "POST", "/api/v1/app/things", testkit.Body(body), testkit.Header("Content-Encoding", coding), sending)
+			wantClean(t, answer.Body, sent)
+			if status == 201 {
+				answer.Want(201)
+				continue
+			}
+			if answer.Status != status {
+				t.Errorf("%q %s is answered %d", coding, name, answer.Status)
+			}
+			answer.WantError(415, "UNSUPPORTED_MEDIA_TYPE")
+		}
+	}
+	twice := func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "gzip"} }
+	f.user.Do(t, "POST", "/api/v1/app/things", testkit.Body(small.String()), twice).WantError(415, "UNSUPPORTED_MEDIA_TYPE")
+	f.user.Do(t, "POST", "/api/v1/app/things", testkit.Body(small.String())).WantError(400, "BAD_REQUEST")
+}
+
 // A signature is over the bytes that were sent, so whoever asks for a raw body gets them as they are, and judges them.
 func TestRawBodiesAreLeftAlone(t *testing.T) {
 	type input struct {
@@ -205,6 +241,7 @@ func TestRawBodiesAreLeftAlone(t *testing.T) {
 	f.anyone.Do(t, "POST", "/api/v1/raw", testkit.Body(strings.Repeat("x", 1<<20+1))).WantError(413, "PAYLOAD_TOO_LARGE")
 }
 
+// A body has no meaning where none is asked for: it is ignored, whatever it is, but bound like any other.
 func TestABodyOfAGetIsIgnored(t *testing.T) {
 	f := start(t, nil)
 	text := testkit.Header("Content-Type", "text/plain")

@@ -296,6 +296,98 @@ func TestOddRequests(t *testing.T) {
 	}
 }
 
+// What one of two readers may take for a second request isn't answered as one: a proxy before us may be the other reader.
+func TestNoRequestHidesInAnother(t *testing.T) {
+	s := serve(t, time.Second, newFixture(t, nil))
+	const hidden = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+	length := fmt.Sprint("Content-Length: ", len(hidden))
+	for name, test := range map[string]struct {
+		head string // behind the request line
+		body string
+		want string // how the only answer begins
+	}{
+		"two lengths":                  {length + "\r\nContent-Length: 0", hidden, "HTTP/1.1 400 "},
+		"two lengths in one":           {length + ", 0", hidden, "HTTP/1.1 400 "},
+		"a length with a sign":         {"Content-Length: +5", hidden, "HTTP/1.1 400 "},
+		"a length below nothing":       {"Content-Length: -1", hidden, "HTTP/1.1 400 "},
+		"a length in hexadecimal":      {"Content-Length: 0x0", hidden, "HTTP/1.1 400 "},
+		"a space before the colon":     {"Content-Length : 0", hidden, "HTTP/1.1 400 "},
+		"chunks and a space":           {"Transfer-Encoding : chunked", "0\r\n\r\n" + hidden, "HTTP/1.1 400 "},
+		"chunks by another character":  {"Transfer-Encoding: \vchunked", "0\r\n\r\n" + hidden, "HTTP/1.1 400 "},
+		"chunks twice":                 {"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "0\r\n\r\n" + hidden, "HTTP/1.1 501 "},
+		"chunks of something else":     {"Transfer-Encoding: gzip, chunked", "0\r\n\r\n" + hidden, "HTTP/1.1 501 "},
+		"chunks that end as something": {"Transfer-Encoding: chunked, identity", "0\r\n\r\n" + hidden, "HTTP/1.1 501 "},
+		"no chunks":                    {"Transfer-Encoding: identity\r\n" + length, hidden, "HTTP/1.1 501 "},
+		"a length that is right":       {length, hidden, "HTTP/1.1 401 "},
+		"a line that goes on":          {"X-A: b\r\n " + length, "", "HTTP/1.1 401 "},
+		"a header without a name":      {": chunked", hidden, "HTTP/1.1 400 "},
+		"a header without a colon":     {"chunked", hidden, "HTTP/1.1 400 "},
+		"a NUL":                        {"X-A: \x00", hidden, "HTTP/1.1 400 "},
+		"two hosts":                    {"Host: y", hidden, "HTTP/1.1 400 "},
+	} {
+		conn := dial(t, s.url)
+		fmt.Fprintf(conn, "POST /api/v1/app/things HTTP/1.1\r\nHost: x\r\n%s\r\nConnection: close\r\n\r\n%s", test.head, test.body)
+		answers, err := io.ReadAll(conn)
+		if timedOut(err) || !strings.HasPrefix(string(answers), test.want) || strings.Count(string(answers), "HTTP/1.1 ") != 1 {
+			t.Errorf("%s: answered %s, %v", name, answers, err)
+		}
+	}
+}
+
+// Whoever says that its body comes in chunks and how long it is gets what comes in chunks, and its connection ends: what
+// follows may be of somebody else, whom a proxy heard say something else.
+func TestALengthBesideChunksEndsTheConnection(t *testing.T) {
+	s := serve(t, time.Second, newFixture(t, nil))
+	conn := dial(t, s.url)
+	fmt.Fprint(conn, "POST /api/v1/app/things HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"+
+		"c\r\n{\"name\":\"a\"}\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	answers, _ := io.ReadAll(conn) // what it didn't read may break the connection
+	if strings.Count(string(answers), "HTTP/1.1 ") != 1 {
+		t.Errorf("answered %s", answers)
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	s := serve(t, time.Second, newFixture(t, nil))
+	for name, test := range map[string]struct {
+		line, headers string
+		want          string
+	}{
+		"many":                {"/health", strings.Repeat("a: b\r\n", 5_000), "HTTP/1.1 200 "},
+		"too many":            {"/health", strings.Repeat("a: b\r\n", 10_000), "HTTP/1.1 431 "},
+		"too many names":      {"/health", manyNames(10_000), "HTTP/1.1 431 "},
+		"a long address":      {"/health?" + strings.Repeat("x", 30_000), "", "HTTP/1.1 422 "},
+		"too long an address": {"/health?" + strings.Repeat("x", 1<<20), "", "HTTP/1.1 431 "},
+		"too long a header":   {"/health", "X: " + strings.Repeat("x", 1<<20) + "\r\n", "HTTP/1.1 431 "},
+	} {
+		answer := refusedEarly(t, s.url, "GET "+test.line+" HTTP/1.1\r\nHost: x\r\n"+test.headers+"Connection: close\r\n\r\n")
+		if !strings.HasPrefix(answer, test.want) {
+			t.Errorf("%s: answered %.200s", name, answer)
+		}
+		if strings.Contains(answer, "xxx") && !strings.Contains(test.want, "422") {
+			t.Errorf("%s: answered with what was sent: %.200s", name, answer)
+		}
+	}
+}
+
+// manyNames returns headers that all have another name.
+func manyNames(count int) string {
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, "X-%d: a\r\n", i)
+	}
+	return text.String()
+}
+
+// refusedEarly sends what the server may not want to read to its end, and returns the answer.
+func refusedEarly(t *testing.T, url, raw string) string {
+	t.Helper()
+	conn := dial(t, url)
+	go func() { _, _ = io.WriteString(conn, raw) }()
+	answer, _ := io.ReadAll(conn) // the connection may be reset behind the answer
+	return string(answer)
+}
+
 func TestServeReportsAListenerThatFails(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

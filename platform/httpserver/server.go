@@ -10,11 +10,12 @@
 // and each has a test.
 //
 // Where the HTTP contract is silent: a route for GET answers HEAD too. A body without a Content-Type is taken for JSON;
-// an empty one, where one is needed, is 400; one that no operation asks for is ignored. A query parameter that is given
-// twice is 422, and so is an empty one that isn't free text, and a null for a field that the document doesn't call nullable; a query, path or body that isn't UTF-8 or holds a NUL is 400, or 404 in a path. If-Match takes one tag
-// or *; anything else is 412. OPTIONS without an Origin is 405. A request line and header over 32 KiB are 431, and bytes
-// that aren't HTTP are 400; these two net/http answers by itself, without the envelope. What changes something and came in
-// the clear to a trusted proxy is 403.
+// an empty one, where one is needed, is 400; one that no operation asks for is ignored; a compressed one is 415; one in
+// chunks ends its connection. A query parameter that is given twice is 422, and so is an empty one that isn't free text, and a
+// null for a field that the document doesn't call nullable; a query, path or body that isn't UTF-8 or holds a NUL is 400, or
+// 404 in a path. If-Match takes one tag or *; anything else is 412. OPTIONS without an Origin is 405. A request line and header
+// over 32 KiB are 431, and bytes that aren't HTTP are 400; these two net/http answers by itself, without the envelope. What
+// changes something and came in the clear to a trusted proxy is 403.
 package httpserver
 
 import (

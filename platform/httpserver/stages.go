@@ -282,6 +282,11 @@ func (s *Server) limitBody(c *gin.Context) {
 	case c.Request.ContentLength > limit:
 		refuse(c, errTooLarge(limit))
 	case c.Request.ContentLength != 0:
+		if c.Request.ContentLength < 0 {
+			// A length beside the chunks, by which a proxy may have gone, net/http hides; then what follows the body may
+			// be of somebody else (RFC 9112, section 6.1).
+			c.Header("Connection", "close")
+		}
 		record := callIn(c)
 		record.body = &body{
 			ReadCloser: c.Request.Body, left: limit, limit: limit,
