@@ -60,7 +60,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	// Each limit is the only short one in its case, so that no other can do its work.
 	start := func(t *testing.T, timeout time.Duration, short func(*limits)) *serving {
 		f := newFixture(t, nil, func(o *Options) {
-			o.HTTP.RequestTimeout, o.limits = timeout, limits{header: time.Hour, idle: time.Hour, margin: time.Hour}
+			o.HTTP.RequestTimeout, o.limits = timeout, limits{header: time.Hour, idle: time.Hour, margin: time.Hour, connections: 100}
 			short(&o.limits)
 		})
 		f.server.raw(Route{Method: http.MethodGet, Path: "/endless"}, func(c *gin.Context) {
