@@ -68,6 +68,7 @@ race: ## Prove everything under the race detector; needs a C compiler
 chaos: export CHAOS = whole
 chaos: ## Kill processes and servers in the worst moments, for ten minutes, and count what is lost or done twice
 	$(SERVERS) go test -count=1 -v -parallel 8 -timeout 60m ./test/chaos
+	$(SERVERS) go test -count=1 -v -run TestTheNetworkMayBeBad ./test/crash
 
 bench: build bench-events ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
 	go run ./test/bench -product bin/omnistack $(args)

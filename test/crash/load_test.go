@@ -62,6 +62,7 @@ type load struct {
 	pace         <-chan time.Time   // lets a writer send its next request
 	acknowledged atomic.Int64       // good answers to writes
 	borne        atomic.Int64       // answers that weren't good, and were borne
+	slowest      atomic.Int64       // how long an answer took, in nanoseconds
 
 	mu       sync.Mutex
 	projects []*project
@@ -231,7 +232,12 @@ func (w *writer) send(p *project, method, path string, body []byte) (a answer) {
 		request.Header.Set("If-Match", etag(p.acknowledged))
 	}
 	began := time.Now()
-	defer func() { a.took = time.Since(began) }()
+	defer func() {
+		a.took = time.Since(began)
+		for most := w.load.slowest.Load(); int64(a.took) > most && !w.load.slowest.CompareAndSwap(most, int64(a.took)); {
+			most = w.load.slowest.Load()
+		}
+	}()
 	response, err := w.client.Do(request)
 	if err != nil {
 		return answer{err: err}

@@ -49,7 +49,10 @@ func TestPostgresMayBeKilledUnderLoad(t *testing.T) {
 }
 
 // isAway bears the answers to whom the database is away: in time, in the envelope, and without a word more.
-func isAway(a answer) error {
+func isAway(a answer) error { return away(a, timeout+time.Second) }
+
+// away is isAway for those who wait for so long.
+func away(a answer, within time.Duration) error {
 	var envelope struct {
 		Error struct {
 			Code      string
@@ -59,7 +62,7 @@ func isAway(a answer) error {
 	switch {
 	case !a.complete():
 		return errors.New("the program answers nothing")
-	case a.took > timeout+time.Second:
+	case a.took > within:
 		return fmt.Errorf("the answer takes %s", a.took)
 	case json.Unmarshal(a.body, &envelope) != nil || envelope.Error.RequestID != a.header.Get("X-Request-ID"):
 		return errors.New("the error has the wrong form")
