@@ -37,7 +37,7 @@ func (f from) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(f.address))
 }
 
-func withClients(t *testing.T, test func(t *testing.T, c *clients)) {
+func withClients(t *testing.T, test func(c *clients)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := &clients{t: t, pipes: newPipes(), ended: make(chan error, 1), release: make(chan struct{})}
@@ -55,7 +55,7 @@ func withClients(t *testing.T, test func(t *testing.T, c *clients)) {
 		var ctx context.Context
 		ctx, c.stop = context.WithCancel(t.Context())
 		go func() { c.ended <- f.server.Serve(ctx, c.pipes, time.Minute) }()
-		test(t, c)
+		test(c)
 		close(c.release)
 		c.stop()
 		if err := <-c.ended; err != nil {
@@ -146,7 +146,7 @@ func (c *clients) want(gone bool, conns ...client) {
 const alice, bob, carol, dave, proxy = "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "10.0.0.1"
 
 func TestWhoHasWaitedLongestMakesRoom(t *testing.T) {
-	withClients(t, func(t *testing.T, c *clients) {
+	withClients(t, func(c *clients) {
 		first, second, third := c.idle(alice), c.idle(bob), c.connect(carol)
 		others := []client{c.idle(alice), c.busy(bob), c.idle(dave)}
 		first.use()
@@ -165,7 +165,7 @@ func TestAPeerKeepsToItsShare(t *testing.T) {
 		"a network of IPv6":              {"2001:db8::1", "2001:db8::2", "2001:db8::ffff", "2001:db8:0:0:ffff::1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			withClients(t, func(t *testing.T, c *clients) {
+			withClients(t, func(c *clients) {
 				other := c.idle(bob)
 				first, second, third := c.idle(addresses[0]), c.idle(addresses[1]), c.idle(addresses[2])
 				c.want(false, other, first, second, third)
@@ -173,7 +173,7 @@ func TestAPeerKeepsToItsShare(t *testing.T) {
 				c.want(true, first)
 				c.want(false, other, second, third)
 			})
-			withClients(t, func(t *testing.T, c *clients) {
+			withClients(t, func(c *clients) {
 				busy := []client{c.busy(addresses[0]), c.busy(addresses[1]), c.busy(addresses[2])}
 				c.want(true, c.connect(addresses[3]))
 				c.want(false, busy...)
@@ -188,7 +188,7 @@ func TestAPeerKeepsToItsShare(t *testing.T) {
 
 // Everybody comes by the proxy, so it may have all.
 func TestAProxyHasNoShare(t *testing.T) {
-	withClients(t, func(t *testing.T, c *clients) {
+	withClients(t, func(c *clients) {
 		var busy []client
 		for range 6 {
 			busy = append(busy, c.busy(proxy))
@@ -201,7 +201,7 @@ func TestAProxyHasNoShare(t *testing.T) {
 }
 
 func TestWhereAllAreBusyTheNewestWaits(t *testing.T) {
-	withClients(t, func(t *testing.T, c *clients) {
+	withClients(t, func(c *clients) {
 		first := c.busy(alice)
 		for _, address := range []string{alice, bob, bob, carol, carol} {
 			c.busy(address)
@@ -215,12 +215,12 @@ func TestWhereAllAreBusyTheNewestWaits(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-sent:
-			t.Fatalf("somebody reads the request of a connection for which there is no room: %v", err)
+			c.t.Fatalf("somebody reads the request of a connection for which there is no room: %v", err)
 		default:
 		}
 		c.finish(first)
 		if err := <-sent; err != nil {
-			t.Fatal(err)
+			c.t.Fatal(err)
 		}
 		late.wantAnswer(200)
 		c.want(true, first)
@@ -228,7 +228,7 @@ func TestWhereAllAreBusyTheNewestWaits(t *testing.T) {
 }
 
 func TestAStopEndsTheWaitForRoom(t *testing.T) {
-	withClients(t, func(t *testing.T, c *clients) {
+	withClients(t, func(c *clients) {
 		for _, address := range []string{alice, alice, bob, bob, carol, carol} {
 			c.busy(address)
 		}

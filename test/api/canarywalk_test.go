@@ -219,11 +219,11 @@ func (w *canaryWalk) call(t *testing.T, c access) {
 		header("X-Forwarded-For", "%s"), header("X-Api-Key", "%s"), header("If-None-Match", "%q"),
 	}
 	for _, api := range []*testkit.API{w.app.API, w.app.As(w.planted.plant("a bad token")), w.as(writer), w.somebody(t, ""), w.somebody(t, "superadmin")} {
-		good := append(everywhere, func(r *http.Request) {
+		good := slices.Concat(everywhere, []testkit.Part{func(r *http.Request) {
 			if c.body != "" {
 				testkit.Body(w.marked(t, c.body))(r)
 			}
-		})
+		}})
 		path := w.target(c)
 		w.look(t, api.Do(t, method, path+"?q="+w.planted.plant("the query")+"&q="+w.planted.plant("the query again"), good...))
 		w.look(t, api.Do(t, method, path, append(good, header("If-Match", "%q"))...))

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,9 +70,10 @@ func (p *program) memory() int {
 	if err != nil {
 		return 0
 	}
+	_, line, _ := strings.Cut(string(text), "VmRSS:")
 	var kilobytes int
-	if found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text); found != nil {
-		fmt.Sscan(string(found[1]), &kilobytes)
+	if _, err := fmt.Sscan(line, &kilobytes); err != nil {
+		p.t.Errorf("the memory of a process isn't said: %v", err)
 	}
 	return kilobytes << 10
 }

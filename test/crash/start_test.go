@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,4 +46,26 @@ func nothingThere(t *testing.T, engine database.Engine) database.Options {
 		return database.Options{Engine: engine, Target: filepath.Join(t.TempDir(), "new.db")}
 	}
 	return database.Options{Engine: engine, Target: testkit.NewPostgresServer(t).URL, PoolSize: 4}
+}
+
+// A deployment knows by PUBLIC_URL that clients must come by https, and by its proxies that one didn't.
+func TestADeploymentSendsClientsToHTTPS(t *testing.T) {
+	t.Parallel()
+	for proxies, status := range map[string]int{"TRUSTED_PROXIES=127.0.0.1": http.StatusPermanentRedirect, "TRUSTED_PROXIES=": http.StatusUnauthorized} {
+		p := newSite(t, testkit.DatabaseOptions(t, database.SQLite), proxies).start()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+p.host+projects+"?limit=1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Forwarded-Proto", "http")
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		to := map[int]string{http.StatusPermanentRedirect: "https://api.example.com" + projects + "?limit=1"}[status]
+		if answer.StatusCode != status || answer.Header.Get("Location") != to {
+			t.Errorf("with %s it is answered %d, to %q", proxies, answer.StatusCode, answer.Header.Get("Location"))
+		}
+	}
 }
