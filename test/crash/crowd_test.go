@@ -31,7 +31,7 @@ func TestACrowdLeavesOthersServed(t *testing.T) {
 		"from one address": {"TRUSTED_PROXIES=", 0, 6_000},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t, testkit.DatabaseOptions(t, database.SQLite), from.proxies, "REQUEST_TIMEOUT=1s")
+			s := newSite(t, testkit.DatabaseOptions(t, database.SQLite), from.proxies, "REQUEST_TIMEOUT="+timeout.String())
 			p := s.start()
 			before := p.memory()
 

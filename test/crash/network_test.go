@@ -28,7 +28,7 @@ var weathers = []struct {
 // itself: the events that waited are delivered, too. `make chaos` repeats it for a while.
 func TestTheNetworkMayBeBad(t *testing.T) {
 	t.Parallel()
-	const timeout, margin = 2 * time.Second, 2 * time.Second
+	const margin = 2 * time.Second
 	inTime := func(a answer) error { return away(a, timeout+margin) }
 	options := testkit.DatabaseOptions(t, database.Postgres)
 	toDatabase, toRedis := testkit.NewNetwork(t, options.Target), testkit.NewNetwork(t, testkit.Redis(t))
