@@ -18,6 +18,7 @@ import (
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 	"github.com/omnistack/omnistack/platform/webhook/webhooktest"
 	"github.com/omnistack/omnistack/test/apptest"
 	wiregen "github.com/omnistack/omnistack/wire_gen"
@@ -146,12 +147,12 @@ func gossip(t *testing.T) (port string) {
 // headers, queries, bodies good and bad. What comes back from a refusal, what is logged, and what jobs, events, dead letters and
 // the audit log keep holds none of them.
 func TestNoRouteLeaksACanary(t *testing.T) {
-	clerk := newProvider(t)
+	clerk := idp.New(t, idp.Clerk)
 	for _, engine := range apptest.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			planted := markers{}
-			settings := append(clerk.settings("dev"), secretSettings(t, planted)...)
+			settings := append(withClerk(clerk), secretSettings(t, planted)...)
 			app := apptest.Start(t, engine, append(settings, "RATE_LIMIT_ENABLED=false", "CONTACT_TO_ADDRESS="+planted.plant("the team's address")+"@canary.example",
 				"EMAIL_PROVIDER=smtp", "SMTP_HOST=127.0.0.1", "SMTP_PORT="+gossip(t), "SMTP_TLS=none", "SMTP_USERNAME=us")...)
 			w := &canaryWalk{matrix: newMatrix(t, app), planted: planted}
