@@ -162,7 +162,7 @@ func TestUnknownKeysAreAskedForOnce(t *testing.T) {
 	for range 3 * maxPrincipals { // guesses fill no memory
 		_, _ = s.call(t.Context(), NewAPIKey())
 	}
-	if held := len(s.cache.unknown.young) + len(s.cache.unknown.old); held > maxPrincipals {
+	if held := s.cache.unknown.Len(); held > maxPrincipals {
 		t.Errorf("%d guesses are remembered", held)
 	}
 	s.keys.asked.Store(0)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/recent"
 )
 
 const (
@@ -30,10 +31,10 @@ type PrincipalCache struct {
 	Forgotten func(userID string)
 
 	clock   clock.Clock
-	known   *recent[bearer, remembered]
-	keys    *recent[digest, remembered]
-	unknown *recent[digest, time.Time] // API keys that aren't good, and until when nobody is asked again
-	noted   *recent[digest, time.Time] // when the use of an API key was noted last, by this process
+	known   *recent.Map[bearer, remembered]
+	keys    *recent.Map[digest, remembered]
+	unknown *recent.Map[digest, time.Time] // API keys that aren't good, and until when nobody is asked again
+	noted   *recent.Map[digest, time.Time] // when the use of an API key was noted last, by this process
 
 	mu     sync.Mutex // makes "nothing was forgotten meanwhile, so remember" one step
 	forgot uint64     // how often Forget was called
@@ -54,10 +55,10 @@ type remembered struct {
 func NewPrincipalCache(clock clock.Clock) *PrincipalCache {
 	return &PrincipalCache{
 		clock:   clock,
-		known:   newRecent[bearer, remembered](maxPrincipals),
-		keys:    newRecent[digest, remembered](maxPrincipals),
-		unknown: newRecent[digest, time.Time](maxPrincipals),
-		noted:   newRecent[digest, time.Time](maxPrincipals),
+		known:   recent.NewMap[bearer, remembered](maxPrincipals),
+		keys:    recent.NewMap[digest, remembered](maxPrincipals),
+		unknown: recent.NewMap[digest, time.Time](maxPrincipals),
+		noted:   recent.NewMap[digest, time.Time](maxPrincipals),
 	}
 }
 
@@ -74,14 +75,14 @@ func (c *PrincipalCache) forget(userID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgot++
-	c.known.drop(func(_ bearer, r remembered) bool { return r.principal.UserID == userID })
-	c.keys.drop(func(_ digest, r remembered) bool { return r.principal.UserID == userID })
+	c.known.Drop(func(_ bearer, r remembered) bool { return r.principal.UserID == userID })
+	c.keys.Drop(func(_ digest, r remembered) bool { return r.principal.UserID == userID })
 }
 
 // resolve returns the principal of a verified identity, from memory or from the accounts.
 func (c *PrincipalCache) resolve(ctx context.Context, accounts Accounts, who Identity) (Principal, error) {
 	key, now := bearer{who.Issuer, who.Subject, who.Role}, c.clock.Now()
-	if r, ok := c.known.get(key); ok && now.Before(r.until) {
+	if r, ok := c.known.Get(key); ok && now.Before(r.until) {
 		return r.principal, nil
 	}
 	before := c.forgotten()
@@ -96,17 +97,17 @@ func (c *PrincipalCache) resolve(ctx context.Context, accounts Accounts, who Ide
 // resolveKey returns the principal of an API key, from memory or from whoever keeps the keys, and whether these were asked.
 func (c *PrincipalCache) resolveKey(ctx context.Context, keys Keys, hash digest) (who Principal, asked bool, err error) {
 	now := c.clock.Now()
-	if r, ok := c.keys.get(hash); ok && now.Before(r.until) {
+	if r, ok := c.keys.Get(hash); ok && now.Before(r.until) {
 		return r.principal, false, nil
 	}
-	if until, ok := c.unknown.get(hash); ok && now.Before(until) {
+	if until, ok := c.unknown.Get(hash); ok && now.Before(until) {
 		return Principal{}, false, refusal(UnknownAPIKey)
 	}
 	before := c.forgotten()
 	found, err := keys.FindKey(ctx, hash)
 	switch {
 	case errs.Is(err, errs.NotFound):
-		c.unknown.put(hash, now.Add(unknownTTL))
+		c.unknown.Put(hash, now.Add(unknownTTL))
 		return Principal{}, true, refusal(UnknownAPIKey)
 	case err != nil:
 		return Principal{}, true, err
@@ -124,10 +125,10 @@ func (c *PrincipalCache) noteUse(hash digest) bool {
 	now := c.clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if last, ok := c.noted.get(hash); ok && now.Before(last.Add(KeyUseNoted)) {
+	if last, ok := c.noted.Get(hash); ok && now.Before(last.Add(KeyUseNoted)) {
 		return false
 	}
-	c.noted.put(hash, now)
+	c.noted.Put(hash, now)
 	return true
 }
 
@@ -139,10 +140,10 @@ func (c *PrincipalCache) forgotten() uint64 {
 }
 
 // keep remembers what was learned, unless something was forgotten since before: then it may be older than the change.
-func keep[K comparable](c *PrincipalCache, known *recent[K, remembered], key K, learned remembered, before uint64) {
+func keep[K comparable](c *PrincipalCache, known *recent.Map[K, remembered], key K, learned remembered, before uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.forgot == before {
-		known.put(key, learned)
+		known.Put(key, learned)
 	}
 }

@@ -108,24 +108,8 @@ func TestPrincipalCache(t *testing.T) {
 		for i := range 3 * maxPrincipals {
 			ask(cache, accounts, Identity{Issuer: "i", Subject: fmt.Sprint(i)}, user)
 		}
-		if held := len(cache.known.young) + len(cache.known.old); held > maxPrincipals {
+		if held := cache.known.Len(); held > maxPrincipals {
 			t.Errorf("holds %d", held)
 		}
 	})
-}
-
-func TestWhatIsDroppedDoesNotComeBackByBeingUsed(t *testing.T) {
-	known := newRecent[string, int](4)
-	known.put("old", 1)
-	known.put("a", 2)
-	known.put("b", 3) // the first two are old now
-	known.drop(func(key string, _ int) bool { return key == "old" })
-	known.rejuvenate("old") // by a reader that had found it before it was dropped
-	if _, found := known.get("old"); found {
-		t.Error("it is back")
-	}
-	known.rejuvenate("a")
-	if _, young := known.young["a"]; !young {
-		t.Error("what is used stays old")
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/recent"
 )
 
 // leeway is how far the issuer's clock and ours may differ.
@@ -22,7 +23,7 @@ type Verifier struct {
 
 	providers map[string]*Provider // by issuer
 	clock     clock.Clock
-	verified  *recent[digest, verdict]
+	verified  *recent.Map[digest, verdict]
 }
 
 // NewVerifier returns a verifier that trusts providers, whose issuers must differ, and reads the time from clock.
@@ -31,7 +32,7 @@ func NewVerifier(providers []*Provider, clock clock.Clock) *Verifier {
 	for _, provider := range providers {
 		byIssuer[provider.Issuer] = provider
 	}
-	return &Verifier{providers: byIssuer, clock: clock, verified: newRecent[digest, verdict](maxVerdicts)}
+	return &Verifier{providers: byIssuer, clock: clock, verified: recent.NewMap[digest, verdict](maxVerdicts)}
 }
 
 // Run keeps the providers' keys fresh until ctx ends.
@@ -63,14 +64,14 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	}
 	now := v.clock.Now()
 	key := digestOf(token)
-	if known, ok := v.verified.get(key); ok && known.holds(now) {
+	if known, ok := v.verified.Get(key); ok && known.holds(now) {
 		return known.who, nil
 	}
 	found, err := v.verify(ctx, token, now)
 	if err != nil {
 		return Identity{}, refusal(err)
 	}
-	v.verified.put(key, found)
+	v.verified.Put(key, found)
 	return found.who, nil
 }
 

@@ -256,25 +256,6 @@ func TestVerdictEndsWithTheKeys(t *testing.T) {
 	mustVerify(t, verifier, byEC)
 }
 
-func TestVerdictsAreBounded(t *testing.T) {
-	cache := newRecent[digest, verdict](10)
-	known := verdict{who: Identity{Subject: "used", ExpiresAt: start.Add(time.Hour)}}
-	used := digest{255}
-	cache.put(used, known)
-	for i := range 100 {
-		cache.put(digest{byte(i)}, known)
-		if size := len(cache.young) + len(cache.old); size > 10 {
-			t.Fatalf("it holds %d", size)
-		}
-		if _, found := cache.get(used); !found {
-			t.Fatal("what is used was dropped")
-		}
-	}
-	if _, found := cache.get(digest{0}); found {
-		t.Error("what isn't used was kept")
-	}
-}
-
 // TestJWXIsConfined keeps the dead library in the one file that a move to its successor changes.
 func TestJWXIsConfined(t *testing.T) {
 	files, err := filepath.Glob("*.go")
