@@ -12,14 +12,15 @@ import (
 
 // guard is the parent of every server. It ends the server and cleans up when its standard input ends, which happens
 // by itself when we die, however we die. A parent-death signal would do the first half, on Linux only, and leave some
-// 40 MB of data behind after each test process. The order "keep" ends the server and keeps its data.
+// 40 MB of data behind after each test process. The order "keep" ends the server and keeps its data; any other is a shell
+// line, in which $! is the server.
 //
 // The server holds the only open end of the output, so that the end of the output means that all of it is gone.
 const guard = `
 clean=$1 signal=$2; shift 2
 "$@" </dev/null &
 exec >/dev/null 2>&1
-read -r order
+while read -r order && [ "$order" != keep ]; do eval "$order"; done
 kill -s "$signal" $!
 wait $!
 [ "$order" = keep ] || eval "$clean"
@@ -63,6 +64,9 @@ func launch(command []string, folder, signal, clean string, as *syscall.Credenti
 	}()
 	return p, nil
 }
+
+// order has the guard run a shell line.
+func (p *process) order(line string) { _, _ = fmt.Fprintln(p.orders, line) } // fails when the server has ended
 
 // end stops the server and waits until it is gone. Its data stays if keep is set.
 func (p *process) end(keep bool) {

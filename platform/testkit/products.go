@@ -102,8 +102,10 @@ var redisServer = product{
 		text := fmt.Sprintf("bind 127.0.0.1\nport %d\nrequirepass %s\ndir %s\ndatabases %d\nsave \"\"\nappendonly no\n",
 			at.port, at.password, at.folder, redisDatabases)
 		run := []string{program, conf}
-		return recipe{start: run, restart: run, signal: "KILL", folder: at.folder, clean: "rm -rf " + at.folder, as: at.as},
-			writeFor(at.as, conf, text)
+		return recipe{
+			start: run, restart: run, signal: "KILL", folder: at.folder, clean: "rm -rf " + at.folder, as: at.as,
+			freeze: "kill -s STOP $!", thaw: "kill -s CONT $!",
+		}, writeFor(at.as, conf, text)
 	},
 	docker: func(at site) recipe {
 		// The docker command passes every signal on to the server but KILL.
@@ -122,6 +124,8 @@ func dockerRecipe(at site, signal string, port int, image string, options, argum
 		signal:  signal,
 		folder:  at.folder,
 		clean:   fmt.Sprintf("docker rm -f -v %s; rm -rf %s", name, at.folder),
+		freeze:  "docker pause " + name,
+		thaw:    "docker unpause " + name,
 	}
 }
 

@@ -34,6 +34,8 @@ type recipe struct {
 	restart []string // later ones
 	signal  string   // ends it at once, leaving nothing half alive
 	clean   string   // the shell line that removes its data
+	freeze  string   // the shell line that stops it without ending it; $! is the command that was started
+	thaw    string   // the one that lets it go on
 	folder  string   // the working folder
 	as      *syscall.Credential
 }
@@ -85,6 +87,13 @@ func (s *Server) Kill() {
 		s.running = nil
 	}
 }
+
+// Freeze stops a Redis server without ending it: connections stay, new ones are accepted, and nothing is answered. It takes
+// a moment to come true. PostgreSQL is many processes, and goes on.
+func (s *Server) Freeze() { s.running.order(s.recipe.freeze) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() { s.running.order(s.recipe.thaw) }
 
 // Restart starts a killed server again on the same port and data, and returns when it answers.
 func (s *Server) Restart() error {
