@@ -27,6 +27,7 @@ import (
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
+	"github.com/omnistack/omnistack/platform/ratelimit"
 	"github.com/omnistack/omnistack/schema"
 )
 
@@ -150,8 +151,28 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 	}
 }
 
+// newLimiter returns nil when nothing is limited.
+func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, log *zap.Logger) ratelimit.Limiter {
+	if !settings.Platform.RateLimit.Enabled {
+		return nil
+	}
+	local := ratelimit.NewLocal(clock)
+	if client == nil {
+		return local
+	}
+	shared := ratelimit.NewShared(ratelimit.NewRedis(client), local, client.Options().PoolSize)
+	shared.Switched = func(err error) {
+		if err == nil {
+			log.Info("calls are counted in Redis again")
+			return
+		}
+		log.Warn("Redis can't count calls: until it can, each process does, and lets half of every limit pass", zap.Error(err))
+	}
+	return shared
+}
+
 // newServer returns the server with every module's routes.
-func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *auth.Gate,
+func newServer(settings *Settings, db *database.DB, client *redis.Client, limiter ratelimit.Limiter, gate *auth.Gate,
 	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
 	principals *auth.PrincipalCache, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
@@ -172,9 +193,11 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, gate *
 		Tx:      db,
 		Audit:   trail,
 		Checks:  checks,
+		Limiter: limiter,
+		Rates:   settings.Platform.RateLimit,
 	}
 	if !settings.Platform.Core.Environment.OnDesk() {
-		options.Notice = notice
+		options.Deployed, options.Notice = true, notice
 		if strings.HasPrefix(conf.PublicURL, "https://") {
 			options.HTTPS = conf.PublicURL
 		}

@@ -41,6 +41,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		wire.Bind(new(events.Publisher), new(*bus.Bus)),
 		newHouse,
 		audit.New,
+		newLimiter,
 		newServer,
 		newApp,
 	))

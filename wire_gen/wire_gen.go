@@ -37,6 +37,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	clock := newClock()
+	limiter := newLimiter(settings, client, clock, log)
 	devIssuer, err := OpenDevIssuer(settings, clock)
 	if err != nil {
 		cleanup2()
@@ -98,7 +99,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	}
 	auditLog := audit.New(db, cursors, clock)
 	wiregenHouse := newHouse(modules, jobsClient, auditLog, clock, settings)
-	server, err := newServer(settings, db, client, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, principalCache, roles, log)
+	server, err := newServer(settings, db, client, limiter, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, principalCache, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()

@@ -19,7 +19,7 @@ import (
 type connections struct {
 	net.Listener
 	most, share int
-	trusts      func(remote string) bool
+	trusts      func(address netip.Addr) bool
 
 	mu      sync.Mutex
 	changed *sync.Cond // there may be room, or it is closed
@@ -42,7 +42,7 @@ type peer struct {
 	waiting list.List // of net.Conn
 }
 
-func newConnections(listener net.Listener, most int, trusts func(remote string) bool) *connections {
+func newConnections(listener net.Listener, most int, trusts func(address netip.Addr) bool) *connections {
 	c := &connections{
 		Listener: listener, most: most, share: max(1, most/2), trusts: trusts,
 		open: map[net.Conn]*connection{}, peers: map[netip.Addr]*peer{},
@@ -103,17 +103,8 @@ func (c *connections) admit(conn net.Conn) bool {
 
 // sharing returns who is at the other end, and whether that is somebody who has a share.
 func (c *connections) sharing(conn net.Conn) (netip.Addr, bool) {
-	remote := conn.RemoteAddr().String()
-	from, err := netip.ParseAddrPort(remote)
-	if err != nil || c.trusts(remote) {
-		return netip.Addr{}, false
-	}
-	address := from.Addr().Unmap().WithZone("")
-	if address.Is6() {
-		network, _ := address.Prefix(64) // fails beyond 128 bits only
-		address = network.Addr()
-	}
-	return address, true
+	address := remoteAddress(conn.RemoteAddr().String())
+	return clientNetwork(address), address.IsValid() && !c.trusts(address)
 }
 
 // makeRoom closes the connection that has waited longest, and tells whether there was one. Its request may be on its way; so

@@ -12,11 +12,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/ratelimit"
 )
 
 // The page and what it loads; see docs/README.md for where the two large files come from.
@@ -118,6 +120,12 @@ func (s *Server) failure(status int) *huma.Response {
 		switch status {
 		case http.StatusUnauthorized:
 			headers["WWW-Authenticate"] = documentedHeader("What is wrong with the token (RFC 6750)", true)
+		case http.StatusTooManyRequests:
+			maps.Copy(headers, rateHeaders())
+			headers["Retry-After"] = &huma.Header{
+				Description: "In how many seconds a call may come again", Required: true, Schema: &huma.Schema{Type: huma.TypeInteger},
+			}
+			example = errTooMany(ratelimit.Decision{RetryAfter: 10 * time.Second})
 		case http.StatusUnprocessableEntity:
 			example = errs.InvalidFields(errs.Field{Name: "name", Message: "is required"})
 		}
@@ -139,6 +147,30 @@ const requestID = "X-Request-ID"
 // requestIDHeader refers to the description of it.
 var requestIDHeader = &huma.Param{Ref: "#/components/headers/" + requestID}
 
+// documentedHeaders are the headers that answers have whatever they are about, each described once.
+func documentedHeaders() map[string]*huma.Header {
+	described := map[string]*huma.Header{
+		requestID: documentedHeader("The id of the request: the client's own, if it is 1 to 128 visible ASCII characters", true),
+	}
+	for name, about := range describedLimits {
+		kind := huma.TypeString
+		if strings.HasPrefix(name, "X-") {
+			kind = huma.TypeInteger
+		}
+		described[name] = &huma.Header{Description: about, Schema: &huma.Schema{Type: kind}}
+	}
+	return described
+}
+
+// rateHeaders refers to the descriptions of the headers of limited routes.
+func rateHeaders() map[string]*huma.Param {
+	headers := map[string]*huma.Param{}
+	for name := range describedLimits {
+		headers[name] = &huma.Param{Ref: "#/components/headers/" + name}
+	}
+	return headers
+}
+
 func documentedHeader(text string, required bool) *huma.Header {
 	return &huma.Header{Description: text, Required: required, Schema: &huma.Schema{Type: huma.TypeString}}
 }
@@ -156,6 +188,7 @@ func (s *Server) document(op *huma.Operation) {
 	}
 	if s.routes[routeKey{op.Method, ginPath(op.Path)}].Rate != RateExempt {
 		errors = append(errors, http.StatusTooManyRequests)
+		maps.Copy(op.Responses[strconv.Itoa(op.DefaultStatus)].Headers, rateHeaders())
 	}
 	maps.Copy(op.Responses, s.failures(errors...))
 }

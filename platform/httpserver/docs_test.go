@@ -100,8 +100,8 @@ type document struct {
 	Info       struct{ Title, Version string }
 	Paths      map[string]map[string]documented
 	Components struct {
-		Schemas   map[string]map[string]any
-		Responses map[string]documentedAnswer
+		Schemas, Headers map[string]map[string]any
+		Responses        map[string]documentedAnswer
 	}
 }
 

@@ -46,6 +46,7 @@ type Route struct {
 	Guard   Guard
 	People  bool      // a program's API key is refused; for the guard User, as Admin is for people anyway
 	Rate    RateGroup // RateDefault when empty
+	Cost    int       // how many calls one counts for against the limit; 1 when 0
 	Summary string    // one line for the API document
 	Status  int       // of success; 200, or 204 for an answer without a body, when 0
 	Errors  []int     // the statuses worth documenting beside those every route can have
@@ -160,6 +161,9 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 	if !slices.Contains([]Guard{Public, User, Admin, Signature}, route.Guard) {
 		panic(fmt.Sprintf("httpserver: %s %s has no guard, or one that doesn't exist", route.Method, route.Full))
 	}
+	if !slices.Contains([]RateGroup{RateDefault, RateAI, RateAuth, RateExempt}, route.Rate) || route.Cost < 0 {
+		panic(fmt.Sprintf("httpserver: %s %s counts against no group that exists, or not at all", route.Method, route.Full))
+	}
 	if route.People && route.Guard != User {
 		panic(fmt.Sprintf("httpserver: %s %s: only the guard User tells people from programs", route.Method, route.Full))
 	}
@@ -189,12 +193,15 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 	if route.People {
 		operation.Description = "For people: an API key can't do this."
 	}
-	if route.Guard == User || route.Guard == Admin {
+	if route.authenticated() {
 		operation.Security = []map[string][]string{{"bearer": {}}}
 		maps.Copy(operation.Responses, r.server.failures(http.StatusUnauthorized, http.StatusForbidden))
 	}
 	return operation
 }
+
+// authenticated tells whether the route asks who is calling.
+func (r *Route) authenticated() bool { return r.Guard == User || r.Guard == Admin }
 
 // scope returns what an API key needs to call the route, 0 when none may.
 func (r *Route) scope() auth.Scopes {

@@ -39,6 +39,7 @@ import (
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/patch"
+	"github.com/omnistack/omnistack/platform/ratelimit"
 )
 
 // Authenticator turns Authorization headers into the user behind it.
@@ -65,6 +66,12 @@ type Options struct {
 	Audit   Auditor // needed by what administrators change
 	Checks  []Check
 
+	Limiter ratelimit.Limiter // nil when nothing is limited
+	Rates   config.RateLimit
+
+	// Deployed says that it serves others than its developer.
+	Deployed bool
+
 	// Notice is how long a server that is told to stop goes on answering, so that balancers learn of it and send their
 	// clients elsewhere. Zero is for where there is none.
 	Notice time.Duration
@@ -85,8 +92,11 @@ type Server struct {
 	crossOrigin *cors.Cors
 	routes      map[routeKey]*Route
 	order       []*Route
+	limiting    *limiting   // nil when nothing is limited
 	stopping    atomic.Bool // it was told to stop, and goes on for a while
 	streams     streams
+
+	warnedOfProxy atomic.Bool
 }
 
 // routeKey finds a route by its method and by gin's form of its path.
@@ -100,6 +110,7 @@ func New(options Options, log *zap.Logger) *Server {
 
 	s := &Server{options: options, log: log, engine: gin.New(), routes: map[routeKey]*Route{}}
 	s.crossOrigin = crossOrigin(options.HTTP.CORSOrigins)
+	s.limiting = newLimiting(options.Limiter, options.Rates)
 
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.RedirectTrailingSlash = false
@@ -132,9 +143,7 @@ func humaConfig(options Options) huma.Config {
 			Components: &huma.Components{
 				Schemas:   registry,
 				Responses: map[string]*huma.Response{},
-				Headers: map[string]*huma.Header{
-					requestID: documentedHeader("The id of the request: the client's own, if it is 1 to 128 visible ASCII characters", true),
-				},
+				Headers:   documentedHeaders(),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of your identity provider, or an API key. While you develop: omnistack token --sub alice"},
 				},
@@ -153,10 +162,11 @@ func crossOrigin(origins []string) *cors.Cors {
 		allowed[origin] = true
 	}
 	return cors.New(cors.Options{
-		AllowOriginFunc:  func(origin string) bool { return allowed[origin] },
-		AllowedMethods:   []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowedHeaders:   []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID", "Traceparent"},
-		ExposedHeaders:   []string{"ETag", "Location", "Retry-After", "X-Request-ID", "WWW-Authenticate"},
+		AllowOriginFunc: func(origin string) bool { return allowed[origin] },
+		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+		AllowedHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID", "Traceparent"},
+		ExposedHeaders: []string{"ETag", "Location", "Retry-After", "X-Request-ID", "WWW-Authenticate",
+			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy"},
 		AllowCredentials: true,
 		MaxAge:           600,
 	})

@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,9 +32,12 @@ func (s *Server) stages() []gin.HandlerFunc {
 		s.securityHeaders, // on refusals too
 		s.cors,            // a preflight ends here: it has no token
 		s.requireTLS,      // before anything looks at what came in the clear
+		s.limitAddress,    // before anything that costs more than a refusal
 		s.limitBody,       // before anything reads the body
 		s.setDeadline,     // bounds what follows
 		s.authenticate,    // who is asking
+		s.limitCaller,     // before authorize, so that what is forbidden counts too
+		s.authorize,       // whether that one may
 	}
 }
 
@@ -227,22 +229,6 @@ func (s *Server) securityHeaders(c *gin.Context) {
 	}
 }
 
-// encrypted tells whether the client speaks TLS, with us or with a proxy whose word we take.
-func (s *Server) encrypted(r *http.Request) bool {
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") != "https" {
-		return r.TLS != nil
-	}
-	return s.trusts(r.RemoteAddr)
-}
-
-// trusts tells whether a peer is a proxy whose word we take.
-func (s *Server) trusts(remote string) bool {
-	peer, err := netip.ParseAddrPort(remote)
-	return err == nil && slices.ContainsFunc(s.options.HTTP.TrustedProxies, func(proxies netip.Prefix) bool {
-		return proxies.Contains(peer.Addr().Unmap())
-	})
-}
-
 func (s *Server) cors(c *gin.Context) {
 	s.crossOrigin.HandlerFunc(c.Writer, c.Request)
 	header := c.Request.Header
@@ -273,7 +259,7 @@ func (s *Server) requireTLS(c *gin.Context) {
 
 // inTheClear tells whether a proxy whose word we take says that the client doesn't speak TLS with it.
 func (s *Server) inTheClear(r *http.Request) bool {
-	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") == "http" && s.trusts(r.RemoteAddr)
+	return r.TLS == nil && r.Header.Get("X-Forwarded-Proto") == "http" && s.trusts(peerAddress(r))
 }
 
 func (s *Server) limitBody(c *gin.Context) {
@@ -313,16 +299,23 @@ func (s *Server) authenticate(c *gin.Context) {
 		refuse(c, errNothingHere)
 		return
 	}
-	if record.route.Guard == Public || record.route.Guard == Signature {
+	if !record.route.authenticated() {
 		return
 	}
 	principal, err := s.options.Auth.Authenticate(c.Request.Context(), c.Request.Header["Authorization"])
 	if err != nil {
-		refuse(c, err)
+		refuse(c, s.countFailure(c, err))
 		return
 	}
 	record.principal = principal
-	if err := record.route.admit(principal); err != nil {
+}
+
+func (s *Server) authorize(c *gin.Context) {
+	record := callIn(c)
+	if record.route == nil || !record.route.authenticated() {
+		return
+	}
+	if err := record.route.admit(record.principal); err != nil {
 		refuse(c, err)
 	}
 }

@@ -35,7 +35,8 @@ func TestTheStagesRunInTheirOrder(t *testing.T) {
 		}
 	})
 	f.server.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/chain", nil))
-	want := []string{".trace", ".identify", ".accessLog", ".recover", ".securityHeaders", ".cors", ".requireTLS", ".limitBody", ".setDeadline", ".authenticate"}
+	want := []string{".trace", ".identify", ".accessLog", ".recover", ".securityHeaders", ".cors", ".requireTLS",
+		".limitAddress", ".limitBody", ".setDeadline", ".authenticate", ".limitCaller", ".authorize"}
 	if len(chain) != len(want)+1 || !reflect.DeepEqual(chain[:len(want)], want) {
 		t.Errorf("the stages are %v, want %v", chain, want)
 	}
@@ -408,7 +409,8 @@ func TestCORS(t *testing.T) {
 	t.Run("ours may call, with credentials, and read our headers", func(t *testing.T) {
 		answer := f.user.Do(t, "GET", "/api/v1/app/things/one", testkit.Header("Origin", ours)).Want(200)
 		answer.WantHeader("Access-Control-Allow-Origin", ours).WantHeader("Access-Control-Allow-Credentials", "true")
-		answer.WantHeader("Access-Control-Expose-Headers", "Etag, Location, Retry-After, X-Request-Id, Www-Authenticate")
+		answer.WantHeader("Access-Control-Expose-Headers", "Etag, Location, Retry-After, X-Request-Id, Www-Authenticate, "+
+			"X-Ratelimit-Limit, X-Ratelimit-Remaining, X-Ratelimit-Reset, Ratelimit, Ratelimit-Policy")
 		f.user.Do(t, "HEAD", "/api/v1/app/things/one", testkit.Header("Origin", ours)).WantHeader("Access-Control-Allow-Origin", ours)
 	})
 	t.Run("ours may ask before, without a token", func(t *testing.T) {

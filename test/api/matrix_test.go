@@ -182,7 +182,7 @@ func TestTheAuthorisationMatrix(t *testing.T) {
 		for _, c := range accesses {
 			t.Run(c.route, func(t *testing.T) { m.walk(t, c) })
 		}
-	}, "RATE_LIMIT_ENABLED=false", "CONTACT_TO_ADDRESS=team@example.com", "RESEND_WEBHOOK_SECRET="+webhooktest.Secret)
+	}, "CONTACT_TO_ADDRESS=team@example.com", "RESEND_WEBHOOK_SECRET="+webhooktest.Secret)
 }
 
 // uncovered returns the routes without a case, the cases without a route, and the callers a case forgets.

@@ -218,7 +218,7 @@ func TestFirstRequestsAndWebhooksMakeOneUserEach(t *testing.T) {
 			}
 			tokens[i].Do(t, "GET", me).Want(200).WantJSON("email", "new-"+subject+"@example.com").WantJSON("full_name", "Sue")
 		}
-	}, append(withClerk(clerk), "RATE_LIMIT_ENABLED=false")...)
+	}, withClerk(clerk)...)
 }
 
 func TestAUserLinksAnotherIdentity(t *testing.T) {

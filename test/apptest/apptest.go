@@ -46,7 +46,8 @@ func EachEngine(t *testing.T, test func(t *testing.T, app *App), settings ...str
 }
 
 // Start runs the product over an isolated database of the engine until the test ends. Each setting is in the form
-// "NAME=value" and goes on top of the defaults of ENVIRONMENT=test.
+// "NAME=value" and goes on top of the defaults of ENVIRONMENT=test, in which nothing is limited here: tests call as often
+// as they like, unless RATE_LIMIT_ENABLED=true.
 func Start(t testing.TB, engine database.Engine, settings ...string) *App {
 	t.Helper()
 	return StartOn(t, testkit.DatabaseOptions(t, engine), settings...)
@@ -57,6 +58,7 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	t.Helper()
 	environ := append([]string{
 		"ENVIRONMENT=test", "PORT=0", "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
+		"RATE_LIMIT_ENABLED=false",
 	}, settings...)
 	loaded, _, err := wiregen.LoadSettings(config.Sources{Dir: t.TempDir(), Environ: environ})
 	if err != nil {
