@@ -18,6 +18,7 @@ type outcome struct {
 type figures struct {
 	engine   string
 	outcomes []outcome
+	guard    guard
 	starts   []float64 // milliseconds
 	memory   memory    // of the product, after the load
 	idle     float64   // the percentage of a core that the product uses when nobody asks
@@ -82,6 +83,9 @@ func (b *bench) measure(ctx context.Context, opts options, engine, database stri
 		found.outcomes = append(found.outcomes, seen)
 	}
 	found.memory = product.memory()
+	if found.guard, err = b.measureGuard(ctx, opts, database, people); err != nil {
+		return figures{}, err
+	}
 	if found.idle, err = product.idle(ctx, opts.idle); err != nil {
 		return figures{}, err
 	}

@@ -40,6 +40,7 @@ type bench struct {
 	closing []func()
 
 	postgres *url.URL
+	redis    string
 }
 
 // close undoes what prepare did.
@@ -68,7 +69,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	progress("starting PostgreSQL")
+	progress("starting PostgreSQL and Redis")
 	server, stop, err := testkit.StartPostgres(ctx)
 	if err != nil {
 		return err
@@ -77,6 +78,10 @@ func (b *bench) open(ctx context.Context) (err error) {
 	if b.postgres, err = url.Parse(server); err != nil {
 		return errors.New("TEST_DATABASE_URL must be a URL")
 	}
+	if b.redis, stop, err = testkit.StartRedis(ctx); err != nil {
+		return err
+	}
+	b.closing = append(b.closing, stop)
 
 	data := filepath.Join(b.folder, "data")
 	b.environ = []string{

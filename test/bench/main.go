@@ -39,6 +39,9 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 1 && args[0] == profiledCommand {
 		return serveProfiled(ctx)
 	}
+	if len(args) == 1 && (args[0] == guardedCommand || args[0] == bareCommand) {
+		return serveForGuard(ctx, args[0])
+	}
 	opts, err := parse(args)
 	if err != nil {
 		return err

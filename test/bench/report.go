@@ -33,6 +33,7 @@ func (f figures) print(out io.Writer) {
 	for _, seen := range f.outcomes {
 		seen.print(out)
 	}
+	f.guard.print(out)
 	fmt.Fprintf(out, "Start to first answer: best %.0f ms, median %.0f ms.\n", slices.Min(f.starts), median(f.starts))
 	fmt.Fprintf(out, "Memory after the load: %.0f MiB, %.0f of them its own, the rest the program's file; %.0f MiB at most.\n",
 		f.memory.now, f.memory.own, f.memory.most)
