@@ -96,7 +96,7 @@ func (s *Server) limitAddress(c *gin.Context) {
 	address := s.clientAddress(c.Request)
 	if record.route.authenticated() {
 		s.take(c, s.limiting.ceiling, addressKey(address), s.limiting.addresses[record.route.Rate])
-		return
+		return // what is left of that is for the answers that name no caller; limitCaller's take its place
 	}
 	key, taken := s.limiting.quotaOf(record.route, auth.Principal{}, address)
 	s.take(c, s.limiting.limiter, key, taken)

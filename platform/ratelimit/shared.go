@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -12,6 +13,9 @@ const (
 	// patience is how long a call waits for Redis.
 	patience = 50 * time.Millisecond
 
+	// queuePatience is how long a call waits for its turn to ask, when so many come at once that Redis is busy with them.
+	queuePatience = 500 * time.Millisecond
+
 	// failuresToOpen is how many failures in a row make Redis be left alone, and openFor for how long, until one call tries it
 	// again.
 	failuresToOpen = 5
@@ -20,6 +24,8 @@ const (
 	// maxRefusals bounds the memory of refusals, to less than 4 MiB.
 	maxRefusals = 20_000
 )
+
+var errGivenUp = errors.New("Redis doesn't answer, and is left alone for now")
 
 // Shared is a Limiter of all processes for as long as Redis answers, and of each process by itself while it doesn't: then
 // with half of every quota, because there is more than one process where there is a Redis. So the limits never end with
@@ -61,35 +67,29 @@ func (s *Shared) Take(ctx context.Context, key string, quota Quota, cost int) (D
 	if decision, known := s.refused(sum, cost); known {
 		return decision, nil
 	}
-	if s.mayAsk() {
-		decision, err := s.ask(ctx, sum, key, quota, cost)
-		if err == nil {
-			return decision, nil
-		}
+	if decision, err := s.ask(ctx, sum, key, quota, cost); err == nil {
+		return decision, nil
 	}
 	quota.Rate.Requests = max(1, quota.Rate.Requests/2)
 	return s.local.Take(ctx, key, quota, cost)
 }
 
 // ask asks Redis when it is this call's turn. Thousands of calls of one key that come together would wait for a
-// connection longer than they may, and then be counted elsewhere. So a call looks again, when its turn comes or too late
-// for it, whether one before it was refused.
+// connection longer than they may, and then be counted elsewhere. So they wait for their turn, and look then whether one
+// before them was refused, or Redis given up. A turn takes no longer than the patience with Redis.
 func (s *Shared) ask(ctx context.Context, sum digest, key string, quota Quota, cost int) (Decision, error) {
-	bounded, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	turn := false
-	select {
-	case s.turns <- struct{}{}:
-		turn = true
-		defer func() { <-s.turns }()
-	case <-bounded.Done():
+	if err := s.awaitTurn(ctx); err != nil {
+		return Decision{}, err
 	}
+	defer func() { <-s.turns }()
 	if decision, known := s.refused(sum, cost); known {
 		return decision, nil
 	}
-	if !turn {
-		return Decision{}, bounded.Err()
+	if !s.mayAsk() {
+		return Decision{}, errGivenUp
 	}
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	asked := time.Now()
 	decision, err := s.remote.Take(bounded, key, quota, cost)
 	if err != nil && ctx.Err() != nil {
@@ -100,6 +100,23 @@ func (s *Shared) ask(ctx context.Context, sum digest, key string, quota Quota, c
 		s.refusals.Put(sum, refusal{at: asked, decision: decision, cost: cost})
 	}
 	return decision, err
+}
+
+// awaitTurn returns when it is this call's turn to ask.
+func (s *Shared) awaitTurn(ctx context.Context) error {
+	select {
+	case s.turns <- struct{}{}:
+		return nil
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, queuePatience)
+	defer cancel()
+	select {
+	case s.turns <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // refused returns the decision on a call that is known to be refused still.

@@ -52,7 +52,7 @@ func (r *remote) wasAsked() int {
 // stand makes a Shared over a remote, and the list of its switches.
 func stand() (*Shared, *remote, *[]error) {
 	away := &remote{Limiter: NewLocal(clock.System{})}
-	shared := NewShared(away, NewLocal(clock.System{}), 4)
+	shared := NewShared(away, NewLocal(clock.System{}), 10)
 	switches := &[]error{}
 	shared.Switched = func(err error) { *switches = append(*switches, err) }
 	return shared, away, switches
@@ -116,7 +116,7 @@ func TestManyAtOnceAreCountedInOnePlace(t *testing.T) {
 			})
 		}
 		running.Wait()
-		if asked := away.wasAsked(); passed != 60 || asked > 64 || len(*switches) > 0 {
+		if asked := away.wasAsked(); passed != 60 || asked > 70 || len(*switches) > 0 {
 			t.Errorf("%d passed, it was asked %d times, and switched: %v", passed, asked, *switches)
 		}
 	})
@@ -182,7 +182,7 @@ func TestAQuotaOfOneHasNoHalf(t *testing.T) {
 	}
 }
 
-// Nobody waits for a frozen Redis longer than its patience, however many come at once.
+// Nobody waits for a frozen Redis longer than its patience, nor for a turn to do so much longer, however many come at once.
 func TestAFrozenRedisIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, away, switches := stand()
@@ -194,7 +194,7 @@ func TestAFrozenRedisIsGivenUp(t *testing.T) {
 				if got := take(t, shared, "ann", quota(1000, day), 1); !got.Allowed || got.Limit != 500 {
 					t.Errorf("%+v", got)
 				}
-				if took := time.Since(began); took > patience {
+				if took := time.Since(began); took > 2*patience {
 					t.Errorf("it took %s", took)
 				}
 			})

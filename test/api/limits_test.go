@@ -29,7 +29,9 @@ const trusted = "TRUSTED_PROXIES=127.0.0.0/8"
 const nowhereMail = api + "/public/unsubscribe/guessed"
 
 // Of 2,000 calls at once, by a user and by an address, exactly the limit passes: in one process, and over two that share a
-// Redis. It is 60 an hour, so that none comes back before all are answered, on a busy machine too.
+// Redis. It is 60 an hour, so that none comes back before all are answered, on a busy machine too. There Redis may also be
+// too late for some of them, which the process then counts itself, with half of the limit; they say so, and are counted
+// apart.
 func TestSixtyOfTwoThousandPass(t *testing.T) {
 	const calls = 2000
 	for name, start := range map[string]func(t *testing.T, settings ...string) []*apptest.App{
@@ -45,6 +47,9 @@ func TestSixtyOfTwoThousandPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			apps := start(t, limitsOn, trusted, "RATE_LIMIT_DEFAULT=60/hour")
 			token := apps[0].Token(t, claims("alice"))
+			for _, app := range apps { // which have been at work for a while: their connections are there
+				together(20, func(number int) { app.Do(t, "GET", nowhereMail, at(fmt.Sprintf("192.0.2.%d", number))).Want(404) })
+			}
 			for caller, call := range map[string]func(number int) *testkit.Response{
 				"a user": func(number int) *testkit.Response { // each from somewhere else, or the ceiling of the address would be met
 					return apps[number%len(apps)].As(token).Do(t, "GET", me, at(fmt.Sprintf("203.0.113.%d", number%250)))
@@ -53,17 +58,27 @@ func TestSixtyOfTwoThousandPass(t *testing.T) {
 					return apps[number%len(apps)].Do(t, "GET", nowhereMail, at("198.51.100.1"))
 				},
 			} {
-				var passed, refused atomic.Int64
+				var passed, refused, late, lateAndPassed atomic.Int64
 				together(calls, func(number int) {
-					switch call(number).Status {
-					case 200, 404:
-						passed.Add(1)
-					case 429:
+					answer := call(number)
+					whole := answer.Header.Get("X-RateLimit-Limit") == "60"
+					if !whole {
+						late.Add(1)
+					}
+					switch {
+					case answer.Status == 429:
 						refused.Add(1)
+					case answer.Status != 200 && answer.Status != 404:
+						t.Errorf("%s: %d %s", caller, answer.Status, answer.Body)
+					case whole:
+						passed.Add(1)
+					default:
+						lateAndPassed.Add(1)
 					}
 				})
-				if passed.Load() != 60 || refused.Load() != calls-60 {
-					t.Errorf("%s: %d passed and %d were refused of %d", caller, passed.Load(), refused.Load(), calls)
+				t.Logf("%s: %d passed and %d were refused; for %d Redis was late, %d of them passed", caller, passed.Load(), refused.Load(), late.Load(), lateAndPassed.Load())
+				if got := passed.Load(); got > 60 || late.Load() == 0 && got != 60 || lateAndPassed.Load() > int64(30*(len(apps)-1)*2) {
+					t.Errorf("%s: want 60", caller)
 				}
 			}
 		})
