@@ -136,7 +136,7 @@ func TestRedisGoneAndBack(t *testing.T) {
 		if got := take(t, shared, "ann", q, 1); got.Allowed {
 			t.Fatal("the limit ends with Redis")
 		}
-		if asked := away.wasAsked(); asked != 1+failuresToOpen || len(*switches) != 1 || (*switches)[0] != errDown {
+		if asked := away.wasAsked(); asked != 1+failuresToOpen || len(*switches) != 1 || !errors.Is((*switches)[0], errDown) {
 			t.Fatalf("asked %d times, switched %v", asked, *switches)
 		}
 		for range 5 { // while it is gone it is tried once a second
