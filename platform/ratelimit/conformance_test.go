@@ -251,3 +251,26 @@ func TestEveryRateLetsItsNumberPass(t *testing.T) {
 		}
 	})
 }
+
+// Two processes that share a Redis let one quota pass together, exactly.
+func TestTwoProcessesShareAQuota(t *testing.T) {
+	t.Parallel()
+	url, q := testkit.Redis(t), quota(60, day)
+	limiters := []Limiter{NewRedis(open(t, url)), NewRedis(open(t, url))}
+	var passed atomic.Int64
+	var running sync.WaitGroup
+	ready := make(chan struct{})
+	for number := range 2000 {
+		running.Go(func() {
+			<-ready
+			if take(t, limiters[number%2], "ann", q, 1).Allowed {
+				passed.Add(1)
+			}
+		})
+	}
+	close(ready)
+	running.Wait()
+	if got := passed.Load(); got != 60 {
+		t.Errorf("%d of 2000 passed", got)
+	}
+}
