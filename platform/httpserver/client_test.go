@@ -21,7 +21,7 @@ func behind(t testing.TB, proxies ...string) *Server {
 }
 
 // from makes a request of a peer with these lines of X-Forwarded-For.
-func from(peer string, lines ...string) *http.Request {
+func requestFrom(peer string, lines ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = peer
 	for _, line := range lines {
@@ -81,10 +81,10 @@ func TestClientAddresses(t *testing.T) {
 		"leading zeros":                         {proxy, []string{"203.0.113.001"}, "10.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := behind(t, "10.0.0.0/8", "fd00::/8").clientAddress(from(test.peer, test.lines...)); got.String() != test.want {
+			if got := behind(t, "10.0.0.0/8", "fd00::/8").clientAddress(requestFrom(test.peer, test.lines...)); got.String() != test.want {
 				t.Errorf("%s with %q is %s, want %s", test.peer, test.lines, got, test.want)
 			}
-			if got := behind(t).clientAddress(from(test.peer, test.lines...)); got != peerAddress(from(test.peer)) {
+			if got := behind(t).clientAddress(requestFrom(test.peer, test.lines...)); got != peerAddress(requestFrom(test.peer)) {
 				t.Errorf("with no proxy trusted %s with %q is %s", test.peer, test.lines, got)
 			}
 		})
@@ -131,7 +131,7 @@ func TestAProxyThatIsMissingIsTold(t *testing.T) {
 			o.HTTP.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 		})
 		for range 3 {
-			f.server.clientAddress(from(test.peer, test.lines...))
+			f.server.clientAddress(requestFrom(test.peer, test.lines...))
 		}
 		told := 0
 		for _, entry := range f.logs.All() {
@@ -157,14 +157,14 @@ func FuzzClientAddress(f *testing.F) {
 	f.Fuzz(func(t *testing.T, one, two string) {
 		const client, proxy = "203.0.113.1", "10.0.0.1"
 		for _, lines := range [][]string{{one, two, client}, {one + two + "," + client}, {one, two, client + ", 10.0.0.2"}, {one, client, "10.0.0.2,, 10.0.0.3"}} {
-			if got := s.clientAddress(from(proxy+":1", lines...)); got.String() != client {
+			if got := s.clientAddress(requestFrom(proxy+":1", lines...)); got.String() != client {
 				t.Errorf("%q is %s", lines, got)
 			}
 		}
-		if got := s.clientAddress(from(client+":1", one, two)); got.String() != client {
+		if got := s.clientAddress(requestFrom(client+":1", one, two)); got.String() != client {
 			t.Errorf("a stranger with %q, %q is %s", one, two, got)
 		}
-		if got := s.clientAddress(from(proxy+":1", one, two)); !got.IsValid() || got.Is4In6() || got.Zone() != "" {
+		if got := s.clientAddress(requestFrom(proxy+":1", one, two)); !got.IsValid() || got.Is4In6() || got.Zone() != "" {
 			t.Errorf("%q, %q is %s", one, two, got)
 		}
 	})

@@ -56,7 +56,7 @@ func TestTheAPIKeepsToItsDocument(t *testing.T) {
 
 // settings switch on what the product serves only where it is wanted.
 var settings = []string{
-	"RATE_LIMIT_ENABLED=false", "CONTACT_TO_ADDRESS=team@example.com", "RESEND_WEBHOOK_SECRET=" + webhooktest.Secret,
+	"RATE_LIMIT_ENABLED=true", "RATE_LIMIT_DEFAULT=1000000/second", "RATE_LIMIT_AI=1000000/second", "RATE_LIMIT_AUTH=1000000/second", "CONTACT_TO_ADDRESS=team@example.com", "RESEND_WEBHOOK_SECRET=" + webhooktest.Secret,
 }
 
 // explore sends an operation about as many requests as wanted: a good one as everybody, then all sorts.
