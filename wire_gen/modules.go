@@ -6,13 +6,14 @@ import (
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/idempotency"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/module"
 )
 
 // Platform returns the tables of contents of the platform's packages that keep something in the database.
 func Platform() []module.Descriptor {
-	return []module.Descriptor{bus.Describe(), jobs.Describe(), audit.Describe()}
+	return []module.Descriptor{bus.Describe(), jobs.Describe(), audit.Describe(), new(idempotency.Store).Describe()}
 }
 
 // mount registers every module's routes.

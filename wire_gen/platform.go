@@ -24,6 +24,7 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/idempotency"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
@@ -174,7 +175,7 @@ func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, log
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, limiter ratelimit.Limiter, gate *auth.Gate,
 	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
-	principals *auth.PrincipalCache, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
+	keys *idempotency.Store, principals *auth.PrincipalCache, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -195,6 +196,8 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, limite
 		Checks:  checks,
 		Limiter: limiter,
 		Rates:   settings.Platform.RateLimit,
+
+		Idempotency: keys,
 	}
 	if !settings.Platform.Core.Environment.OnDesk() {
 		options.Deployed, options.Notice = true, notice
@@ -222,6 +225,10 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, limite
 		server.AddDocument("/asyncapi.json", "The events", document)
 	}
 	return server, nil
+}
+
+func newIdempotency(db *database.DB, clock clock.Clock, settings *Settings) *idempotency.Store {
+	return idempotency.New(db, clock, settings.Platform.Events.IdempotencyTTL)
 }
 
 func busOptions(settings *Settings) bus.Options {

@@ -39,6 +39,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		busOptions,
 		bus.New,
 		wire.Bind(new(events.Publisher), new(*bus.Bus)),
+		newIdempotency,
 		newHouse,
 		audit.New,
 		newLimiter,

@@ -98,8 +98,9 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Settings:      settings,
 	}
 	auditLog := audit.New(db, cursors, clock)
-	wiregenHouse := newHouse(modules, jobsClient, auditLog, clock, settings)
-	server, err := newServer(settings, db, client, limiter, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, principalCache, roles, log)
+	store := newIdempotency(db, clock, settings)
+	wiregenHouse := newHouse(modules, jobsClient, auditLog, store, clock, settings)
+	server, err := newServer(settings, db, client, limiter, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, store, principalCache, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()

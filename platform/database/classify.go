@@ -36,6 +36,13 @@ func Duplicate(err error) bool {
 	return sqlState(err) == uniqueViolation || errors.Is(sqliteDialector{}.Translate(err), gorm.ErrDuplicatedKey)
 }
 
+// LockTimeout tells whether err is of a statement that waited for a lock of another transaction for as long as lock_timeout
+// says, on PostgreSQL. Its transaction is good for a rollback only.
+func LockTimeout(err error) bool { return sqlState(err) == lockTimeout }
+
+// lockTimeout is the state of a lock that wasn't given in time.
+const lockTimeout = "55P03"
+
 // uniqueViolation is the state of a row that a unique index forbids.
 const uniqueViolation = "23505"
 

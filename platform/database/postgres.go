@@ -107,8 +107,8 @@ var passing = []string{
 	"25P03", // the transaction idled too long
 	"40",    // a conflict with another transaction
 	"53",    // short of memory, disk or connections
-	"55P03", // a lock wasn't given in time
-	"57P",   // shutting down, or starting up
+	lockTimeout,
+	"57P", // shutting down, or starting up
 }
 
 // postgresUnavailable tells whether the server couldn't be talked to or refused for a reason that passes.

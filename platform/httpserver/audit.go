@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/errs"
@@ -82,12 +81,8 @@ func (a auditing) refused(ctx context.Context, err error) error {
 // act returns what the request under way asks for.
 func (a auditing) act(ctx context.Context, status int) Act {
 	record := callOf(ctx)
-	target := make([]string, len(record.params))
-	for i, param := range record.params {
-		target[i] = param.Value
-	}
 	act := Act{
-		Actor: record.principal.UserID, Role: record.principal.Role, Action: a.action, Target: strings.Join(target, "/"),
+		Actor: record.principal.UserID, Role: record.principal.Role, Action: a.action, Target: record.target(),
 		RequestID: record.requestID, Status: status,
 	}
 	if record.body != nil {

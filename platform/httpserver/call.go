@@ -2,6 +2,8 @@ package httpserver
 
 import (
 	"context"
+	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,6 +19,7 @@ type call struct {
 	client      context.Context // ends when the client hangs up, and not by our deadline
 	requestID   string
 	traceID     string
+	request     *http.Request // as it came
 	started     time.Time
 	fromHere    bool           // by a client on this machine that calls it by a name of its own
 	route       *Route         // nil when no route matches
@@ -26,6 +29,8 @@ type call struct {
 	ifNoneMatch string         // what the client has already, for a 304
 	failure     error          // what went wrong, with its cause, for the log only
 	rendered    []byte         // the body of the answer, marshalled before anything is sent
+	replay      *Answer        // what is sent instead of an answer: what the same call was answered before
+	outside     string         // the key for what the call asks of services outside
 }
 
 type callKey struct{}
@@ -42,6 +47,15 @@ func (c *call) Value(key any) any {
 func callOf(ctx context.Context) *call {
 	c, _ := ctx.Value(callKey{}).(*call)
 	return c
+}
+
+// target returns what the path held for the route's parameters, with slashes between several.
+func (c *call) target() string {
+	values := make([]string, len(c.params))
+	for i, param := range c.params {
+		values[i] = param.Value
+	}
+	return strings.Join(values, "/")
 }
 
 func callIn(c *gin.Context) *call { return callOf(c.Request.Context()) }

@@ -82,7 +82,7 @@ func envelope(requestID string, err error) *Error {
 	return out
 }
 
-// detailRetryAfter is the detail of an errs.RateLimited that says after how many seconds, an int, it makes sense to try again.
+// detailRetryAfter is the detail of an errs.RateLimited, or of an errs.Conflict that passes, that says after how many seconds, an int, it makes sense to try again.
 const detailRetryAfter = "retry_after"
 
 // fail notes err in the call's record, sets the headers that go with it and returns the answer.
@@ -99,7 +99,7 @@ func fail(c *gin.Context, err error) *Error {
 		}
 	case errs.TooLarge:
 		c.Header("Connection", "close") // what is left of the body is not read
-	case errs.RateLimited:
+	case errs.RateLimited, errs.Conflict:
 		if seconds, told := known.Details[detailRetryAfter].(int); told {
 			c.Header("Retry-After", strconv.Itoa(seconds))
 		}

@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"hash"
 	"io"
 	"maps"
 	"mime"
@@ -47,6 +48,9 @@ func (a adapter) Handle(op *huma.Operation, serve func(huma.Context)) {
 		}
 		delete(c.Request.Header, "Accept") // huma's negotiation panics over ";," and there is one format to choose from
 		serve(humagin.NewContext(op, c))
+		if before := callIn(c).replay; before != nil {
+			before.send(c)
+		}
 	})
 }
 
@@ -127,8 +131,9 @@ func checkMedia(r *http.Request, accepted map[string]*huma.MediaType) error {
 type body struct {
 	io.ReadCloser
 	left, limit int64
-	keeps       bool   // whether the audit log will want it
-	kept        []byte // its beginning, one byte more than the audit log takes
+	keeps       bool      // whether the audit log will want it
+	kept        []byte    // its beginning, one byte more than the audit log takes
+	sum         hash.Hash // SHA-256 of what was read; nil without an Idempotency-Key
 }
 
 // Read reads on. Beyond the limit it fails with errs.TooLarge, and with errs.Malformed if the body breaks off.
@@ -137,6 +142,9 @@ func (b *body) Read(p []byte) (int, error) {
 	b.left -= int64(n)
 	if b.keeps {
 		b.kept = append(b.kept, p[:min(n, maxActInput+1-len(b.kept))]...)
+	}
+	if b.sum != nil {
+		_, _ = b.sum.Write(p[:n]) // never fails
 	}
 	switch {
 	case b.left < 0:

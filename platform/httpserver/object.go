@@ -116,6 +116,8 @@ type answered interface {
 	settle(status int, ifNoneMatch string) int
 	// content returns the body, nil for none.
 	content() any
+	// whole returns the headers and the body that are sent, given the content when it is marshalled.
+	whole(rendered []byte) (headers map[string]string, body []byte)
 }
 
 func (o *Object[T]) settle(status int, ifNoneMatch string) int {
@@ -128,11 +130,36 @@ func (o *Object[T]) settle(status int, ifNoneMatch string) int {
 
 func (o *Object[T]) content() any { return o.Body }
 
+func (o *Object[T]) whole(rendered []byte) (headers map[string]string, body []byte) {
+	headers = map[string]string{"Content-Type": contentType}
+	if o.ETag != "" {
+		headers["Etag"] = o.ETag
+	}
+	if o.Location != "" {
+		headers["Location"] = o.Location
+	}
+	return headers, rendered
+}
+
 func (*Page) settle(status int, _ string) int { return cmp.Or(status, http.StatusOK) }
 func (*Page) content() any                    { return nil } // huma writes bytes as they are
+
+func (p *Page) whole([]byte) (headers map[string]string, body []byte) {
+	headers = map[string]string{"Content-Type": p.Media}
+	if p.Policy != "" {
+		headers["Content-Security-Policy"] = p.Policy
+	}
+	return headers, p.Body
+}
 
 func (l *List[T]) settle(status int, _ string) int { return cmp.Or(status, http.StatusOK) }
 func (l *List[T]) content() any                    { return l.Body }
 
+func (*List[T]) whole(rendered []byte) (headers map[string]string, body []byte) {
+	return map[string]string{"Content-Type": contentType}, rendered
+}
+
 func (*Empty) settle(status int, _ string) int { return cmp.Or(status, http.StatusNoContent) }
 func (*Empty) content() any                    { return nil }
+
+func (*Empty) whole([]byte) (headers map[string]string, body []byte) { return nil, nil }

@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -53,6 +54,8 @@ type Route struct {
 	Hidden  bool      // left out of the API document
 	Probe   bool      // asked by platforms from inside, who don't speak TLS
 	Local   bool      // there for clients on this machine only, who call it by a name of its own; 404 for others
+	Secret  bool      // what a Mutation answers is shown once: it isn't kept under the client's Idempotency-Key
+	Outside bool      // before its Commit a Mutation asks services outside for what mustn't be done twice, under IdempotencyKey
 
 	Module string // filled in by the router: who registered it
 	Full   string // filled in by the router: the path as mounted
@@ -101,15 +104,30 @@ type Commit[O any] func(ctx context.Context) (*O, error)
 // the answer itself become true together. The answer is marshalled before the transaction commits, so that nothing
 // can fail between the commit and the answer, and sent after. What an administrator does is recorded in the same
 // transaction, and an attempt that was refused in one of its own.
+//
+// A client that names an Idempotency-Key may repeat the call: the first thing in the transaction is to take the key, and
+// the last to keep the answer under it. So a call that fails leaves the key free, and there is nothing in between that a
+// crash could leave. A call that leaves the process (Route.Outside) can't do that in one transaction: it takes the key for a
+// lease before handle, and if it breaks off the next call takes it over, and goes out under the same IdempotencyKey.
 func Mutation[I, O any, P answer[O]](r *Router, route Route, handle func(ctx context.Context, in *I) (Commit[O], error)) {
 	audit := r.audited(route)
-	huma.Register(r.server.api, r.add(route, reflect.TypeFor[I]()), func(ctx context.Context, in *I) (*O, error) {
+	operation := r.add(route, reflect.TypeFor[I]())
+	keys := r.keyed(route, &operation)
+	perform := func(ctx context.Context, in *I) (*O, error) {
+		attempt, err := keys.begin(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer attempt.end()
 		commit, err := handle(ctx, in)
 		if err != nil {
-			return nil, audit.refused(ctx, err)
+			return nil, attempt.release(ctx, err, certain(err))
 		}
 		var out *O
 		err = r.server.options.Tx.WithinTx(ctx, func(ctx context.Context) error {
+			if err := attempt.open(ctx); err != nil {
+				return err
+			}
 			if out, err = commit(ctx); err != nil {
 				return err
 			}
@@ -117,9 +135,22 @@ func Mutation[I, O any, P answer[O]](r *Router, route Route, handle func(ctx con
 			if err != nil {
 				return err
 			}
+			if err := attempt.close(ctx, status, P(out)); err != nil {
+				return err
+			}
 			return audit.done(ctx, status)
 		})
 		if err != nil {
+			return nil, attempt.release(ctx, err, false)
+		}
+		return out, nil
+	}
+	huma.Register(r.server.api, operation, func(ctx context.Context, in *I) (*O, error) {
+		out, err := perform(ctx, in)
+		switch {
+		case errors.Is(err, errReplayed):
+			return nil, nil // the adapter sends it
+		case err != nil:
 			return nil, audit.refused(ctx, err)
 		}
 		return out, nil

@@ -15,7 +15,9 @@
 // null for a field that the document doesn't call nullable; a query, path or body that isn't UTF-8 or holds a NUL is 400, or
 // 404 in a path. If-Match takes one tag or *; anything else is 412. OPTIONS without an Origin is 405. A request line and header
 // over 32 KiB are 431, and bytes that aren't HTTP are 400; these two net/http answers by itself, without the envelope. What
-// changes something and came in the clear to a trusted proxy is 403.
+// changes something and came in the clear to a trusted proxy is 403. An Idempotency-Key is the user's who
+// sends it, whether by token or API key, or the address's it comes from on public routes; the same request is one with the
+// same path, query and body, whatever its other headers. Webhooks, and what changes nothing, ignore it.
 package httpserver
 
 import (
@@ -72,6 +74,8 @@ type Options struct {
 	// Deployed says that it serves others than its developer.
 	Deployed bool
 
+	Idempotency Idempotency // nil: Idempotency-Key is ignored
+
 	// Notice is how long a server that is told to stop goes on answering, so that balancers learn of it and send their
 	// clients elsewhere. Zero is for where there is none.
 	Notice time.Duration
@@ -92,7 +96,8 @@ type Server struct {
 	crossOrigin *cors.Cors
 	routes      map[routeKey]*Route
 	order       []*Route
-	limiting    *limiting   // nil when nothing is limited
+	limiting    *limiting // nil when nothing is limited
+	turns       turns
 	stopping    atomic.Bool // it was told to stop, and goes on for a while
 	streams     streams
 
@@ -109,6 +114,7 @@ func New(options Options, log *zap.Logger) *Server {
 	gin.SetMode(gin.ReleaseMode)
 
 	s := &Server{options: options, log: log, engine: gin.New(), routes: map[routeKey]*Route{}}
+	s.turns.taken = map[string]chan struct{}{}
 	s.crossOrigin = crossOrigin(options.HTTP.CORSOrigins)
 	s.limiting = newLimiting(options.Limiter, options.Rates)
 
@@ -166,7 +172,7 @@ func crossOrigin(origins []string) *cors.Cors {
 		AllowedMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowedHeaders:  []string{"Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID", "Traceparent"},
 		ExposedHeaders: []string{"ETag", "Location", "Retry-After", "X-Request-ID", "WWW-Authenticate",
-			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy"},
+			"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit", "RateLimit-Policy", "Idempotent-Replayed"},
 		AllowCredentials: true,
 		MaxAge:           600,
 	})
@@ -228,12 +234,15 @@ type limits struct {
 	header time.Duration // until the header of a request is there
 	idle   time.Duration // until an idle connection is closed
 	margin time.Duration // for reading and writing, on top of the time a request may take
+	twin   time.Duration // how long a call waits for another one with the same Idempotency-Key
 
 	connections int // how many there may be
 }
 
 // Measured, an idle connection costs 21 kB of memory, so all of them 250 MB.
-var usualLimits = limits{header: 5 * time.Second, idle: 2 * time.Minute, margin: 10 * time.Second, connections: 12_000}
+var usualLimits = limits{
+	header: 5 * time.Second, idle: 2 * time.Minute, margin: 10 * time.Second, twin: 2 * time.Second, connections: 12_000,
+}
 
 // headerBytes bounds the request line and the header. Over it net/http answers 431 by itself, without the envelope.
 const headerBytes = 32 << 10

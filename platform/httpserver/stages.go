@@ -3,6 +3,7 @@ package httpserver
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -45,6 +46,7 @@ func (s *Server) trace(c *gin.Context) {
 	record := &call{
 		Context: c.Request.Context(),
 		client:  c.Request.Context(),
+		request: c.Request,
 		started: time.Now(),
 		traceID: traceID(c.Request.Header.Get("Traceparent")),
 		route:   s.routes[routeKey{c.Request.Method, c.FullPath()}],
@@ -277,6 +279,9 @@ func (s *Server) limitBody(c *gin.Context) {
 		record.body = &body{
 			ReadCloser: c.Request.Body, left: limit, limit: limit,
 			keeps: record.route != nil && record.route.Guard == Admin,
+		}
+		if len(c.Request.Header[headerIdempotencyKey]) > 0 {
+			record.body.sum = sha256.New()
 		}
 		c.Request.Body = record.body
 	}

@@ -76,7 +76,7 @@ func generate(t *rapid.T, o *operation, around surroundings) *request {
 	}
 	for _, param := range o.parameters("header") {
 		if param.Required || sometimes(t, 3) {
-			r.header.Set(param.Name, generateHeader(t, param.Name))
+			r.header.Set(param.Name, generateHeader(t, param))
 		}
 	}
 	switch {
@@ -147,8 +147,11 @@ var headerTexts = []string{
 	strings.Repeat("a", 255), strings.Repeat("b", 4000), "text/html;q=0", ";,", "bytes=0-1", "01a214e3-d424-7aee-8d82-a112b91ec602",
 }
 
-func generateHeader(t *rapid.T, name string) string {
-	return rapid.SampledFrom(headerTexts).Draw(t, name)
+func generateHeader(t *rapid.T, param *openapi3.Parameter) string {
+	if pattern := param.Schema.Value.Pattern; pattern != "" {
+		return rapid.StringMatching(pattern).Draw(t, param.Name)
+	}
+	return rapid.SampledFrom(headerTexts).Draw(t, param.Name)
 }
 
 // mean replaces fields of a body, mostly, by what makes sense.

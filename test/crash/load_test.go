@@ -238,17 +238,22 @@ func (w *writer) send(p *project, method, path string, body []byte) (a answer) {
 			most = w.load.slowest.Load()
 		}
 	}()
-	response, err := w.client.Do(request)
-	if err != nil {
-		return answer{err: err}
-	}
-	defer response.Body.Close()
-	a = answer{status: response.StatusCode, header: response.Header}
-	a.body, a.err = io.ReadAll(response.Body)
+	a = read(w.client.Do(request))
 	name, _ := p.content(p.attempted)
 	if a.good() && (a.header.Get("ETag") != etag(p.attempted) || !strings.Contains(string(a.body), strconv.Quote(name))) {
 		w.load.report("%s of version %d is answered with %s %s", method, p.attempted, a.header.Get("ETag"), a)
 	}
+	return a
+}
+
+// read reads the whole answer.
+func read(response *http.Response, err error) answer {
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, header: response.Header}
+	a.body, a.err = io.ReadAll(response.Body)
 	return a
 }
 

@@ -20,7 +20,7 @@ func registerKeys(r *httpserver.Router, api *API) {
 		Summary: "List your API keys, the newest first",
 	}, api.listKeys)
 	httpserver.Mutation(r, httpserver.Route{
-		Method: http.MethodPost, Path: list, Guard: httpserver.User, People: true,
+		Method: http.MethodPost, Path: list, Guard: httpserver.User, People: true, Secret: true,
 		Summary: "Make an API key, which is shown this once", Status: http.StatusCreated, Errors: []int{http.StatusConflict},
 	}, api.makeKey)
 	httpserver.Mutation(r, httpserver.Route{
