@@ -161,7 +161,7 @@ func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, log
 	if client == nil {
 		return local
 	}
-	shared := ratelimit.NewShared(ratelimit.NewRedis(client), local, client.Options().PoolSize)
+	shared := ratelimit.NewShared(ratelimit.NewRedis(client), local)
 	shared.Switched = func(err error) {
 		if err == nil {
 			log.Info("calls are counted in Redis again")

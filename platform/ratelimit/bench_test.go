@@ -22,7 +22,7 @@ func BenchmarkTake(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer client.Close()
-		decide(b, NewShared(NewRedis(client), local, client.Options().PoolSize))
+		decide(b, NewShared(NewRedis(client), local))
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 func TestAMillionAddressesStayInBounds(t *testing.T) {
 	before := heap()
 	ceiling, fallback := NewLocal(clock.System{}), NewLocal(clock.System{})
-	shared := NewShared(refusing{}, fallback, 10)
+	shared := NewShared(refusing{}, fallback)
 	q, ctx := quota(60, time.Minute), t.Context()
 	most := uint64(0)
 	for i := range 1_000_000 {

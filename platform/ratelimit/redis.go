@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,11 +26,31 @@ redis.call('SET', KEYS[1], string.format('%.0f', after), 'PX', math.ceil((after 
 return {after - now, 0}
 `
 
-// Redis is a Limiter of all processes that share a Redis. Each Take is one round trip, but for the first on a server that
-// doesn't know the script.
+// most is how many calls are asked about together.
+const most = 256
+
+// Redis is a Limiter of all processes that share a Redis. Calls that come while it is being asked are asked about together when
+// it has answered, in one round trip: so a call costs one round trip at most, many at once cost few, and thousands that come
+// together don't wait for connections. Measured on the GET of a project by 16 clients: counting in Redis costs 30 % of the throughput
+// on PostgreSQL where a round trip for each call costs 31 to 38, and 35 on SQLite where it costs 39.
 type Redis struct {
 	client *redis.Client
 	script *redis.Script
+
+	mu      sync.Mutex
+	waiting []*question
+	asking  bool // somebody asks, and goes on until nobody waits
+}
+
+// question is a call that waits for an answer.
+type question struct {
+	name  string
+	pace  pace
+	cost  int
+	asked chan struct{} // closed when the rest is there
+
+	ahead, wait int64
+	err         error
 }
 
 // NewRedis returns a limiter that counts on the client's server, in keys that begin with "ratelimit:".
@@ -37,16 +58,104 @@ func NewRedis(client *redis.Client) *Redis {
 	return &Redis{client: client, script: redis.NewScript(takeScript)}
 }
 
-// Take takes as every Limiter does. It fails when the server doesn't answer, with whatever the client says.
+// Take takes as every Limiter does. It fails when the server doesn't answer for as long as the client waits, of which cache.Open
+// is the impatient one, with whatever that says, and when ctx ends.
 func (r *Redis) Take(ctx context.Context, key string, quota Quota, cost int) (Decision, error) {
-	pace, sum := quota.pace(), quota.digest(key)
-	name := "ratelimit:" + quota.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:])
-	answer, err := r.script.Run(ctx, r.client, []string{name}, pace.interval, pace.burst, quota.bounded(cost)).Int64Slice()
-	if err != nil {
-		return Decision{}, fmt.Errorf("taking from a quota in Redis: %w", err)
+	sum := quota.digest(key)
+	q := &question{
+		name: "ratelimit:" + quota.Name + ":" + base64.RawURLEncoding.EncodeToString(sum[:]),
+		pace: quota.pace(), cost: quota.bounded(cost), asked: make(chan struct{}),
 	}
-	if len(answer) != 2 {
-		return Decision{}, fmt.Errorf("taking from a quota in Redis: it answers %v", answer)
+	r.mu.Lock()
+	r.waiting = append(r.waiting, q)
+	begin := !r.asking
+	r.asking = true
+	r.mu.Unlock()
+	if begin {
+		go r.askForAll(context.WithoutCancel(ctx))
 	}
-	return quota.decision(answer[0], answer[1]), nil
+	select {
+	case <-q.asked:
+	case <-ctx.Done():
+		return Decision{}, ctx.Err()
+	}
+	if q.err != nil {
+		return Decision{}, fmt.Errorf("taking from a quota in Redis: %w", q.err)
+	}
+	return quota.decision(q.ahead, q.wait), nil
+}
+
+// askForAll asks about those who wait until there are none.
+func (r *Redis) askForAll(ctx context.Context) {
+	for {
+		r.mu.Lock()
+		if len(r.waiting) == 0 {
+			r.asking = false
+			r.mu.Unlock()
+			return
+		}
+		now := min(len(r.waiting), most)
+		questions := r.waiting[:now:now]
+		if r.waiting = r.waiting[now:]; len(r.waiting) == 0 {
+			r.waiting = nil
+		}
+		r.mu.Unlock()
+		if err := r.ask(ctx, questions); err != nil {
+			r.fail(err)
+		}
+	}
+}
+
+// fail answers all who wait with the error that others got: a Redis that doesn't answer would let each of them wait as long.
+func (r *Redis) fail(err error) {
+	r.mu.Lock()
+	questions := r.waiting
+	r.waiting = nil
+	r.mu.Unlock()
+	for _, q := range questions {
+		q.err = err
+		close(q.asked)
+	}
+}
+
+// ask asks in one round trip, but for the first on a server that doesn't know the script.
+func (r *Redis) ask(ctx context.Context, questions []*question) error {
+	err := r.send(ctx, questions)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err = r.script.Load(ctx, r.client).Err(); err == nil {
+			err = r.send(ctx, questions)
+		}
+	}
+	for _, q := range questions {
+		if err != nil {
+			q.err = err
+		}
+		close(q.asked)
+	}
+	return err
+}
+
+// send asks all questions, of which one that fails fails all.
+func (r *Redis) send(ctx context.Context, questions []*question) error {
+	var keys [1]string
+	pipeline := r.client.Pipeline()
+	answers := make([]*redis.Cmd, len(questions))
+	for i, q := range questions {
+		keys[0] = q.name
+		answers[i] = r.script.EvalSha(ctx, pipeline, keys[:], q.pace.interval, q.pace.burst, q.cost)
+	}
+	if _, err := pipeline.Exec(ctx); err != nil {
+		return err
+	}
+	for i, q := range questions {
+		answer, err := answers[i].Int64Slice()
+		if err == nil && len(answer) != 2 {
+			err = fmt.Errorf("it answers %v", answer)
+		}
+		if q.err = err; err != nil {
+			continue
+		}
+		q.ahead, q.wait = answer[0], answer[1]
+	}
+	return nil
 }

@@ -10,11 +10,9 @@ import (
 )
 
 const (
-	// patience is how long a call waits for Redis.
-	patience = 50 * time.Millisecond
-
-	// queuePatience is how long a call waits for its turn to ask, when so many come at once that Redis is busy with them.
-	queuePatience = 500 * time.Millisecond
+	// patience is how long a call waits. A Redis that is frozen or gone is noticed by its client sooner, after 50 ms; what takes
+	// longer is this process, when thousands of calls come at once, and then the whole limit is worth the wait.
+	patience = 500 * time.Millisecond
 
 	// failuresToOpen is how many failures in a row make Redis be left alone, and openFor for how long, until one call tries it
 	// again.
@@ -36,7 +34,6 @@ type Shared struct {
 
 	remote Limiter
 	local  Limiter
-	turns  chan struct{} // taken while Redis is asked
 
 	refusals *recent.Map[digest, refusal]
 
@@ -52,12 +49,9 @@ type refusal struct {
 	cost     int
 }
 
-// NewShared returns a limiter that asks remote, with so many calls at once, and turns to local.
-func NewShared(remote, local Limiter, atOnce int) *Shared {
-	return &Shared{
-		remote: remote, local: local,
-		turns: make(chan struct{}, atOnce), refusals: recent.NewMap[digest, refusal](maxRefusals),
-	}
+// NewShared returns a limiter that asks remote, and turns to local.
+func NewShared(remote, local Limiter) *Shared {
+	return &Shared{remote: remote, local: local, refusals: recent.NewMap[digest, refusal](maxRefusals)}
 }
 
 // Take takes as every Limiter does. It asks Redis once at most, and not at all about what it knows to be refused still: a
@@ -74,17 +68,8 @@ func (s *Shared) Take(ctx context.Context, key string, quota Quota, cost int) (D
 	return s.local.Take(ctx, key, quota, cost)
 }
 
-// ask asks Redis when it is this call's turn. Thousands of calls of one key that come together would wait for a
-// connection longer than they may, and then be counted elsewhere. So they wait for their turn, and look then whether one
-// before them was refused, or Redis given up. A turn takes no longer than the patience with Redis.
+// ask asks Redis, if it isn't given up.
 func (s *Shared) ask(ctx context.Context, sum digest, key string, quota Quota, cost int) (Decision, error) {
-	if err := s.awaitTurn(ctx); err != nil {
-		return Decision{}, err
-	}
-	defer func() { <-s.turns }()
-	if decision, known := s.refused(sum, cost); known {
-		return decision, nil
-	}
 	if !s.mayAsk() {
 		return Decision{}, errGivenUp
 	}
@@ -100,23 +85,6 @@ func (s *Shared) ask(ctx context.Context, sum digest, key string, quota Quota, c
 		s.refusals.Put(sum, refusal{at: asked, decision: decision, cost: cost})
 	}
 	return decision, err
-}
-
-// awaitTurn returns when it is this call's turn to ask.
-func (s *Shared) awaitTurn(ctx context.Context) error {
-	select {
-	case s.turns <- struct{}{}:
-		return nil
-	default:
-	}
-	ctx, cancel := context.WithTimeout(ctx, queuePatience)
-	defer cancel()
-	select {
-	case s.turns <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // refused returns the decision on a call that is known to be refused still.
