@@ -7,5 +7,6 @@
 //   - What was acknowledged is there, whatever died: the program, or PostgreSQL.
 //   - What was not acknowledged is there in full or not at all.
 //   - A program that is told to stop answers what it has begun; behind a balancer nobody notices.
+//   - Programs that share a Redis share the limits too, to the call.
 //   - Bad weather in the network, to PostgreSQL or to Redis, and a crowd of idle or slow clients leave it at work.
 package crash
