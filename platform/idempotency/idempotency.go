@@ -10,13 +10,15 @@
 // The time at which that ends tells holders apart: who takes over sets another one, and who comes back too late finds that
 // the row isn't his any more. Services outside are told the key in the row, so the second holder asks them for the same.
 //
-// A row belongs to a user, and goes when that user is deleted. So does an answer to an administrator that is about that user.
+// A row belongs to a user, and goes when that user is deleted. So does an answer to an administrator that is about that user,
+// unless it has no content.
 package idempotency
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -204,10 +206,12 @@ func (s *Store) Release(ctx context.Context, call *httpserver.KeyedCall, forget 
 		append([]any{s.clock.Now()}, args...)...).Error)
 }
 
-// Erase removes the keys of a user, and the answers to administrators about that user.
+// Erase removes the keys of a user, and the answers to administrators about that user. One without content stays, such as that
+// to the deletion itself: it says nothing of anybody, and a deletion that is sent again is answered as it was.
 func (s *Store) Erase(ctx context.Context, scope id.Scope) error {
 	return s.db.WithinTx(ctx, func(ctx context.Context) error {
-		return database.Classify(s.db.Tx(ctx).Exec("DELETE FROM idempotency_keys WHERE user_id = ? OR about = ?", scope.User, scope.User).Error)
+		return database.Classify(s.db.Tx(ctx).Exec("DELETE FROM idempotency_keys WHERE user_id = ? OR about = ? AND status <> ?",
+			scope.User, scope.User, http.StatusNoContent).Error)
 	})
 }
 

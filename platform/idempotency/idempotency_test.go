@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"reflect"
 	"testing"
 	"time"
@@ -357,16 +358,19 @@ func TestWhatGoes(t *testing.T) {
 	eachEngine(t, func(s suite) {
 		about := call("admin's", "a")
 		about.UserID, about.About = "root", "ann"
+		deletion := call("deletion", "a")
+		deletion.UserID, deletion.About = "root", "ann"
 		others := call("other's", "a")
 		others.UserID = "bob"
 		for _, c := range []*httpserver.KeyedCall{call("k", "a"), about, others} {
 			s.do(c, created)
 		}
+		s.do(deletion, httpserver.Answer{Status: http.StatusNoContent})
 		if err := s.Erase(s.Context(), id.Of("ann")); err != nil {
 			s.Fatal(err)
 		}
-		if testkit.Rows(s.T, s.db, "idempotency_keys", "") != 1 || s.find(others) == nil {
-			s.Error("of the user something is left, or others' keys are gone")
+		if testkit.Rows(s.T, s.db, "idempotency_keys", "") != 2 || s.find(others) == nil || s.find(deletion) == nil {
+			s.Error("of the user something is left, or what says nothing of him is gone")
 		}
 
 		for range 1100 {

@@ -214,6 +214,10 @@ func TestAnActIsRecordedOnceHoweverOftenItIsSent(t *testing.T) {
 		wantReplay(t, first, ann.Do(t, "PATCH", people+"/alice", suspend, under("k")))
 		gone := ann.Do(t, "DELETE", people+"/alice", under("k")).Want(204)
 		wantReplay(t, gone, ann.Do(t, "DELETE", people+"/alice", under("k")))
+		apptest.Await(t, "the erasure", func() bool {
+			return testkit.Rows(t, app.DB, "events_inbox", "consumer LIKE '%.erase_user'") == 3
+		})
+		wantReplay(t, gone, ann.Do(t, "DELETE", people+"/alice", under("k")))
 		if got := acts(t, app, "alice"); !reflect.DeepEqual(got, []string{`ann 200 {"is_active":false}`, "ann 204 null"}) {
 			t.Errorf("it says %q", got)
 		}
