@@ -14,9 +14,9 @@ const (
 	// longer is this process, when thousands of calls come at once, and then the whole limit is worth the wait.
 	patience = 500 * time.Millisecond
 
-	// failuresToOpen is how many failures in a row make Redis be left alone, and openFor for how long, until one call tries it
-	// again.
-	failuresToOpen = 5
+	// failuresToOpen is how many failures in a row, of calls that began one after the other, make Redis be left alone, and openFor
+	// for how long, until one call tries it again.
+	failuresToOpen = 3
 	openFor        = time.Second
 
 	// maxRefusals bounds the memory of refusals, to less than 4 MiB.
@@ -26,8 +26,9 @@ const (
 var errGivenUp = errors.New("Redis doesn't answer, and is left alone for now")
 
 // Shared is a Limiter of all processes for as long as Redis answers, and of each process by itself while it doesn't: then
-// with half of every quota, because there is more than one process where there is a Redis. So the limits never end with
-// Redis, and no call fails or waits long for it. It never fails.
+// with half of every quota, because there is more than one process where there is a Redis. So meanwhile two processes let pass
+// what the quota says, ten of them five times that, and a client that always reaches the same one gets half. The limits never
+// end with Redis, and no call fails or waits long for it. It never fails.
 type Shared struct {
 	// Switched, when set before the first call, is told when Redis is given up, with the reason, and with nil when it is back.
 	Switched func(err error)
@@ -38,7 +39,8 @@ type Shared struct {
 	refusals *recent.Map[digest, refusal]
 
 	mu       sync.Mutex
-	failures int       // in a row
+	failures int       // in a row, of calls that began one after the other
+	failed   time.Time // when the last of them was noted
 	retry    time.Time // when Redis may be tried again; zero while all is well
 }
 
@@ -80,7 +82,7 @@ func (s *Shared) ask(ctx context.Context, sum digest, key string, quota Quota, c
 	if err != nil && ctx.Err() != nil {
 		return Decision{}, err // the client is gone, which says nothing about Redis
 	}
-	s.note(err)
+	s.note(asked, err)
 	if err == nil && !decision.Allowed {
 		s.refusals.Put(sum, refusal{at: asked, decision: decision, cost: cost})
 	}
@@ -115,15 +117,16 @@ func (s *Shared) mayAsk() bool {
 	return true
 }
 
-// note notes how asking Redis ended.
-func (s *Shared) note(err error) {
-	if s.switches(err) && s.Switched != nil {
+// note notes how asking Redis at a time ended.
+func (s *Shared) note(asked time.Time, err error) {
+	if s.switches(asked, err) && s.Switched != nil {
 		s.Switched(err)
 	}
 }
 
-// switches tells whether it is given up now, or back.
-func (s *Shared) switches(err error) bool {
+// switches tells whether it is given up now, or back. What was asked before a failure that is counted already says nothing new:
+// hundreds of calls may have gone out together, and one hiccup ends them all.
+func (s *Shared) switches(asked time.Time, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.retry.IsZero()
@@ -131,7 +134,11 @@ func (s *Shared) switches(err error) bool {
 		s.failures, s.retry = 0, time.Time{}
 		return !was
 	}
+	if asked.Before(s.failed) {
+		return false
+	}
 	s.failures++
+	s.failed = time.Now()
 	if s.failures < failuresToOpen {
 		return false
 	}

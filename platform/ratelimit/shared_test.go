@@ -183,7 +183,7 @@ func TestAQuotaOfOneHasNoHalf(t *testing.T) {
 	}
 }
 
-// Nobody waits for a frozen Redis longer than its patience, however many come at once.
+// Nobody waits for a frozen Redis longer than its patience, however many come at once. All who do are one failure.
 func TestAFrozenRedisIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared, away, switches := stand()
@@ -201,8 +201,12 @@ func TestAFrozenRedisIsGivenUp(t *testing.T) {
 			})
 		}
 		running.Wait()
-		time.Sleep(openFor)
-		take(t, shared, "ann", quota(1000, day), 1)
+		if len(*switches) != 0 {
+			t.Errorf("it is given up after one wait, with %v", *switches)
+		}
+		for range failuresToOpen - 1 {
+			take(t, shared, "ann", quota(1000, day), 1)
+		}
 		began := time.Now()
 		for range 100 {
 			take(t, shared, "ann", quota(1000, day), 1)
@@ -345,6 +349,58 @@ func TestRedisIsAskedOnce(t *testing.T) {
 		t.Errorf("10 decisions were %d round trips", asked)
 	}
 }
+
+// What was counted isn't counted again because others in the same round trip had no answer, or one of another kind.
+func TestEachHasItsOwnAnswer(t *testing.T) {
+	t.Parallel()
+	client := open(t, testkit.Redis(t))
+	limiter := NewRedis(client)
+	take(t, limiter, "ann", quota(60, day), 1) // brings the script
+	client.AddHook(forgetting{})
+	ann := &question{pace: quota(60, day).pace(), cost: 1, asked: make(chan struct{})}
+	bob := &question{pace: quota(60, day).pace(), cost: 1, asked: make(chan struct{})}
+	ann.name, bob.name = "ratelimit:of ann", "ratelimit:forgotten"
+	if err := limiter.ask(t.Context(), []*question{ann, bob}); err != nil || ann.err != nil || bob.err != nil {
+		t.Fatalf("%v, %v, %v", err, ann.err, bob.err)
+	}
+	taken := func(q *question) int64 { return (q.ahead + q.pace.interval/2) / q.pace.interval }
+	if taken(ann) != 1 {
+		t.Errorf("ann has taken %d", taken(ann))
+	}
+	if err := client.LPush(t.Context(), bob.name+"!", "a list").Err(); err != nil {
+		t.Fatal(err)
+	}
+	bob.name, ann.asked, bob.asked = bob.name+"!", make(chan struct{}), make(chan struct{})
+	if err := limiter.ask(t.Context(), []*question{ann, bob}); err != nil || ann.err != nil || !redis.HasErrorPrefix(bob.err, "WRONGTYPE") {
+		t.Errorf("%v, %v, %v", err, ann.err, bob.err)
+	}
+	if taken(ann) != 2 {
+		t.Errorf("ann has taken %d", taken(ann))
+	}
+}
+
+// forgetting is a Redis that forgets the script before the calls about a key whose name ends in "forgotten", once.
+type forgetting struct{}
+
+func (forgetting) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (forgetting) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (forgetting) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, commands []redis.Cmder) error {
+		err := next(ctx, commands)
+		for _, command := range commands {
+			if args := command.Args(); len(commands) > 1 && args[3] == "ratelimit:forgotten" {
+				command.SetErr(noScript("NOSCRIPT No matching script"))
+			}
+		}
+		return err
+	}
+}
+
+// noScript is an error of the server.
+type noScript string
+
+func (e noScript) Error() string { return string(e) }
+func (noScript) RedisError()     {}
 
 // Those who come while Redis is asked are asked about together.
 func TestManyAreAskedAboutTogether(t *testing.T) {
