@@ -70,7 +70,7 @@ func (a *API) listKeys(ctx context.Context, in *listKeysInput) (*httpserver.List
 // NewAPIKey is what an API key is made of.
 type NewAPIKey struct {
 	Name      string            `json:"name" minLength:"1" maxLength:"100" doc:"For you, to tell your keys apart"`
-	Scopes    []domain.KeyScope `json:"scopes" enum:"read,write,ai" minItems:"1" maxItems:"3" uniqueItems:"true" nullable:"false" doc:"read is to get what is yours, write to change it, ai to ask models. No key does more: not administration, not API keys, not the end of your account"`
+	Scopes    []domain.KeyScope `json:"scopes" enum:"read,write,ai" minItems:"1" maxItems:"3" nullable:"false" doc:"read is to get what is yours, write to change it, ai to ask models. No key does more: not administration, not API keys, not the end of your account"`
 	ExpiresAt *time.Time        `json:"expires_at,omitempty" nullable:"true" doc:"From then on the key isn't good any more; absent or null for never"`
 }
 
