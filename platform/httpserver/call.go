@@ -31,6 +31,7 @@ type call struct {
 	rendered    []byte         // the body of the answer, marshalled before anything is sent
 	replay      *Answer        // what is sent instead of an answer: what the same call was answered before
 	outside     string         // the key for what the call asks of services outside
+	asked       int            // how often it was taken
 }
 
 type callKey struct{}

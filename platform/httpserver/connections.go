@@ -12,7 +12,8 @@ import (
 // memory run out. What makes room is a connection on which no request is under way, which a client has to be ready to lose
 // at any time: the one that has waited longest, for its first request or for another. So those who hold connections lose
 // them to those who use them. Where all are used, a peer that has its share gets no more, and the newest of anybody else
-// waits until one ends, which the deadlines see to; the ones after it wait in the kernel's backlog.
+// waits until one ends, which the deadlines see to; the ones after it wait in the kernel's backlog. Streams have no deadline:
+// there are half as many at most.
 //
 // Peers are those who connect: addresses, of IPv6 the networks of 64 bits that one client has. A proxy whose word we take
 // has no share, as everybody comes by it.

@@ -30,7 +30,7 @@ func (s *Server) addHealth() {
 	live := func(context.Context, *struct{}) (*Object[Health], error) {
 		return &Object[Health]{Body: Health{Status: "ok", Version: s.options.Version}}, nil
 	}
-	ready := func(ctx context.Context, _ *struct{}) (*Object[Readiness], error) { return s.readiness(ctx), nil }
+	ready := func(context.Context, *struct{}) (*Object[Readiness], error) { return s.readiness(), nil }
 
 	for _, path := range []Route{{Path: "/health", AtRoot: true}, {Path: "/public/health"}} {
 		path.Method, path.Guard, path.Rate, path.Probe = http.MethodGet, Public, RateExempt, true
@@ -47,16 +47,23 @@ func (s *Server) addHealth() {
 	}
 }
 
-// readiness runs every check at once and answers 503 if one fails that isn't optional. The reasons go to the log. A server that is stopping
-// is never ready.
-func (s *Server) readiness(ctx context.Context) *Object[Readiness] {
+// readiness returns whether all is well. Who asks while others do gets their answer: strangers may ask as often as they like, and
+// one look at a time is what that costs. A server that is stopping is never ready.
+func (s *Server) readiness() *Object[Readiness] {
 	if s.stopping.Load() {
 		return &Object[Readiness]{
 			Status: http.StatusServiceUnavailable,
 			Body:   Readiness{Status: "failing", Checks: map[string]string{"process": "failing"}},
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	found, _, _ := s.looking.Do("", func() (any, error) { return s.look(), nil })
+	shared := found.(Object[Readiness])
+	return &shared
+}
+
+// look runs every check at once. The answer is 503 if one fails that isn't optional; the reasons go to the log.
+func (s *Server) look() Object[Readiness] {
+	ctx, cancel := context.WithTimeout(context.Background(), checkTimeout) // whoever asked first may leave, the others wait
 	defer cancel()
 
 	failures := make([]error, len(s.options.Checks))
@@ -66,7 +73,7 @@ func (s *Server) readiness(ctx context.Context) *Object[Readiness] {
 	}
 	running.Wait()
 
-	out := &Object[Readiness]{Status: http.StatusOK, Body: Readiness{Status: "ok", Checks: map[string]string{}}}
+	out := Object[Readiness]{Status: http.StatusOK, Body: Readiness{Status: "ok", Checks: map[string]string{}}}
 	for i, check := range s.options.Checks {
 		out.Body.Checks[check.Name] = "ok"
 		if failures[i] != nil {

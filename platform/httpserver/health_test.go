@@ -3,8 +3,10 @@ package httpserver
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -56,9 +58,36 @@ func TestAHangingCheckIsFailing(t *testing.T) {
 		f := newFixture(t, nil, func(o *Options) {
 			o.Checks = []Check{{Name: "one", Run: hanging}, {Name: "two", Run: hanging}, {Name: "three", Run: func(context.Context) error { return nil }}}
 		})
-		out := f.server.readiness(t.Context())
+		out := f.server.readiness()
 		if out.Status != 503 || out.Body.Checks["one"] != "failing" || out.Body.Checks["two"] != "failing" || out.Body.Checks["three"] != "ok" {
 			t.Errorf("got %d and %v", out.Status, out.Body.Checks)
+		}
+	})
+}
+
+// However many ask, there is one look at a time, and who comes while it goes on has its answer.
+func TestManyAskForReadiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		slow := func(context.Context) error {
+			looks++
+			time.Sleep(time.Second)
+			return nil
+		}
+		f := newFixture(t, nil, func(o *Options) { o.Checks = []Check{{Name: "slow", Run: slow}} })
+		for want := range 3 {
+			var asking sync.WaitGroup
+			for range 100 {
+				asking.Go(func() {
+					if out := f.server.readiness(); out.Status != 200 || out.Body.Checks["slow"] != "ok" {
+						t.Errorf("got %d and %v", out.Status, out.Body.Checks)
+					}
+				})
+			}
+			asking.Wait()
+			if looks != want+1 {
+				t.Errorf("a hundred who ask at once are %d looks", looks-want)
+			}
 		}
 	})
 }

@@ -164,11 +164,12 @@ func (r *Router) keyed(route Route, operation *huma.Operation) keyed {
 	return k
 }
 
-// IdempotencyKey returns the key that goes with what a mutation whose Route says Outside asks of services outside: one is
-// enough for all of them. A call that is repeated because the one before it broke off has the key of that one. On other
-// routes it is empty.
+// IdempotencyKey returns the key that goes with what a mutation whose Route says Outside asks of a service outside. Take it anew
+// for each thing that is asked for: the first has it as it is, others may have it with a name of their own behind it. A call
+// that is repeated because the one before it broke off has the key of that one. On other routes it is empty.
 func IdempotencyKey(ctx context.Context) string {
 	if c := callOf(ctx); c != nil {
+		c.asked++
 		return c.outside
 	}
 	return ""
@@ -286,13 +287,15 @@ const lastWord = 2 * time.Second
 
 // release ends the lease of a call that failed with err, which it returns. If it is certain that nothing came of it outside,
 // nor of a call before that it took over from, the next one is new there: services repeat a refusal as they repeat a success.
+// A refusal is certain of what was asked for last, so of nothing when something was asked for before.
 func (a *attempt) release(ctx context.Context, err error, certain bool) error {
 	if a == nil || !a.leased {
 		return err
 	}
+	forget := certain && !a.again && callOf(ctx).asked <= 1
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord) // the client may be gone
 	defer cancel()
-	unreleased := a.server.options.Tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Release(ctx, &a.call, certain && !a.again) })
+	unreleased := a.server.options.Tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Release(ctx, &a.call, forget) })
 	if unreleased != nil {
 		return errors.Join(errs.From(err), unreleased) // the first that has a kind decides the answer
 	}
@@ -340,7 +343,12 @@ func (c *call) under(route, key, who string) KeyedCall {
 	for _, param := range c.params {
 		request = append(request, param.Value)
 	}
-	return KeyedCall{ID: digest(who, route, key), UserID: c.principal.UserID, Fingerprint: digest(request...)}
+	fingerprint := digest(request...)
+	if c.principal.UserID == "" {
+		// An address may be many people's, who may have the same key. They meet only when they ask for the very same.
+		key += fingerprint
+	}
+	return KeyedCall{ID: digest(who, route, key), UserID: c.principal.UserID, Fingerprint: fingerprint}
 }
 
 // query returns the query of the request with its parameters in order.

@@ -83,11 +83,15 @@ type errands struct {
 
 	outside              []string // the keys that handle and the Commit saw
 	handleErr, commitErr error
+	twice                bool // handle asks for two things outside
 }
 
 func (e *errands) perform(ctx context.Context) (Commit[Object[thing]], error) {
 	e.tx.entries = append(e.tx.entries, "handle")
 	e.outside = append(e.outside, IdempotencyKey(ctx))
+	if e.twice {
+		_ = IdempotencyKey(ctx)
+	}
 	return func(ctx context.Context) (*Object[thing], error) {
 		e.tx.entries = append(e.tx.entries, "effect")
 		e.outside = append(e.outside, IdempotencyKey(ctx))
@@ -347,6 +351,9 @@ func TestTheLeaseOfACallThatFails(t *testing.T) {
 		failing(err.Because(errs.ErrUnanswered), nil, " begin release commit")
 		failing(nil, err, " begin effect rollback begin release commit")
 	}
+	e.twice = true // what was asked for first was done
+	failing(errs.New(errs.Invalid, "No"), nil, " begin release commit")
+	e.twice = false
 	failing(errstest.ErrBoom, nil, " begin release commit")
 	failing(fmt.Errorf("asking: %w", context.DeadlineExceeded), nil, " begin release commit")
 

@@ -21,11 +21,20 @@ import (
 // who calls, an address may call as often as so many of them: that bounds what floods of bad tokens cost.
 const ceilingFactor = 20
 
+// keysFactor is how many quotas all the API keys of a user may use up together. Each has one for itself, so that one program
+// doesn't starve another; without a bound, many keys would be as good as no limit.
+const keysFactor = 5
+
+// webhookRate bounds what one address may post to webhooks. Their senders come in bursts of thousands, from few addresses, and
+// come back when they are refused.
+var webhookRate = config.Rate{Requests: 6000, Per: time.Minute}
+
 // limiting is how calls are limited.
 //
 // A call counts against the group of its route, never against its path. On public routes it counts for the client's
-// address. Elsewhere it counts for the user or the API key, each key for itself; before that the address has a ceiling,
-// which is kept by this process alone and so costs no round trip. A token or key that is refused, but not a missing one,
+// address. Elsewhere it counts for the user or the API key, each key for itself, but in the group ai, which costs money, for
+// the user. Before that the address has a ceiling, and so have all the keys of a user together; ceilings, and what webhooks
+// are posted, are counted by this process alone, and so cost no round trip. A token or key that is refused, but not a missing one,
 // counts against the group auth of the address, and when that is used up the answer is 429. A good token from the same
 // address still passes: a stranger behind the same router must not shut others out.
 type limiting struct {
@@ -33,6 +42,7 @@ type limiting struct {
 	ceiling   *ratelimit.Local
 	callers   map[RateGroup]*quota
 	addresses map[RateGroup]*quota // before it is known who calls
+	keys      map[RateGroup]*quota // of all the API keys of a user
 }
 
 // quota is a quota and what of the headers is always the same about it. They are those of the HTTP contract and of
@@ -60,21 +70,27 @@ func newLimiting(limiter ratelimit.Limiter, rates config.RateLimit) *limiting {
 	}
 	l := &limiting{
 		limiter: limiter, ceiling: ratelimit.NewLocal(clock.System{}),
-		callers: map[RateGroup]*quota{}, addresses: map[RateGroup]*quota{},
+		callers: map[RateGroup]*quota{RateWebhook: newQuota(string(RateWebhook), webhookRate)}, addresses: map[RateGroup]*quota{},
+		keys: map[RateGroup]*quota{},
 	}
 	for group, rate := range map[RateGroup]config.Rate{RateDefault: rates.Default, RateAI: rates.AI, RateAuth: rates.Auth} {
 		l.callers[group] = newQuota(string(group), rate)
-		rate.Requests *= ceilingFactor
-		l.addresses[group] = newQuota(string(group)+"-address", rate)
+		l.addresses[group] = newQuota(string(group)+"-address", times(rate, ceilingFactor))
+		l.keys[group] = newQuota(string(group)+"-keys", times(rate, keysFactor))
 	}
 	return l
+}
+
+func times(rate config.Rate, factor int) config.Rate {
+	rate.Requests *= factor
+	return rate
 }
 
 // quotaOf returns whose quota a call of the route takes from, and which that is. Nobody's principal stands for the
 // address.
 func (l *limiting) quotaOf(route *Route, who auth.Principal, address netip.Addr) (key string, taken *quota) {
 	switch {
-	case who.KeyID != "":
+	case who.KeyID != "" && route.Rate != RateAI:
 		key = "key:" + who.KeyID
 	case who.UserID != "":
 		key = "user:" + who.UserID
@@ -98,8 +114,12 @@ func (s *Server) limitAddress(c *gin.Context) {
 		s.take(c, s.limiting.ceiling, addressKey(address), s.limiting.addresses[record.route.Rate])
 		return // what is left of that is for the answers that name no caller; limitCaller's take its place
 	}
+	from := s.limiting.limiter
+	if record.route.Rate == RateWebhook {
+		from = s.limiting.ceiling
+	}
 	key, taken := s.limiting.quotaOf(record.route, auth.Principal{}, address)
-	s.take(c, s.limiting.limiter, key, taken)
+	s.take(c, from, key, taken)
 }
 
 // limitCaller counts a call of a user or an API key.
@@ -108,7 +128,13 @@ func (s *Server) limitCaller(c *gin.Context) {
 	if !s.limits(record.route) || !record.route.authenticated() {
 		return
 	}
-	key, taken := s.limiting.quotaOf(record.route, record.principal, netip.Addr{})
+	who := record.principal
+	if who.KeyID != "" {
+		if s.take(c, s.limiting.ceiling, "user:"+who.UserID, s.limiting.keys[record.route.Rate]); c.IsAborted() {
+			return
+		}
+	}
+	key, taken := s.limiting.quotaOf(record.route, who, netip.Addr{})
 	s.take(c, s.limiting.limiter, key, taken)
 }
 

@@ -38,6 +38,9 @@ func registerLimited(r *Router) {
 	Query(r, Route{Method: http.MethodGet, Path: "/public/exempt", Guard: Public, Rate: RateExempt}, nothing)
 	Query(r, Route{Method: http.MethodGet, Path: "/app/ai", Guard: User, Rate: RateAI}, nothing)
 	Query(r, Route{Method: http.MethodGet, Path: "/app/dear", Guard: User, Cost: 4}, nothing)
+	Mutation(r, Route{Method: http.MethodPost, Path: "/hook", Guard: Signature, Rate: RateWebhook}, func(context.Context, *struct{}) (Commit[Empty], error) {
+		return func(context.Context) (*Empty, error) { return &Empty{}, nil }, nil
+	})
 	Query(r, Route{Method: http.MethodGet, Path: "/app/exempt", Guard: User, Rate: RateExempt}, nothing)
 }
 
@@ -116,6 +119,57 @@ func TestWhoCountsTogether(t *testing.T) {
 	left(t, f.anyone.As("reads").Do(t, "GET", "/api/v1/app/things").Want(200), 6, 5)
 	left(t, f.anyone.As("asks").Do(t, "GET", "/api/v1/app/things").Want(403), 6, 5)
 	left(t, f.anyone.As("reads").Do(t, "GET", "/api/v1/app/things").Want(200), 6, 4)
+}
+
+// What costs money counts for the user, with whatever key; and many keys aren't as good as no limit.
+func TestTheKeysOfAUserCountTogether(t *testing.T) {
+	f := start(t, registerLimited, limited(clock.NewManual(time.Now())), func(o *Options) { o.Auth = manyKeys{} })
+	left(t, f.anyone.As("1").Do(t, "GET", "/api/v1/app/ai").Want(204), 2, 1)
+	left(t, f.anyone.As("2").Do(t, "GET", "/api/v1/app/ai").Want(204), 2, 0)
+	f.anyone.As("3").Do(t, "GET", "/api/v1/app/ai").WantError(429, "RATE_LIMIT_EXCEEDED").WantHeader("RateLimit-Policy", `"ai";q=2;w=60`)
+
+	passed := 0
+	for key := range 50 {
+		answer := f.anyone.As(strconv.Itoa(key)).Do(t, "GET", "/api/v1/app/things")
+		if answer.Status == 200 {
+			left(t, answer, 6, 5)
+			passed++
+			continue
+		}
+		answer.WantError(429, "RATE_LIMIT_EXCEEDED").WantHeader("RateLimit-Policy", `"default-keys";q=30;w=60`)
+	}
+	if passed < 30 || passed > 32 { // and what the real clock gave back meanwhile
+		t.Errorf("%d calls with as many keys passed", passed)
+	}
+}
+
+// manyKeys takes any token for the key of that name, all of one user.
+type manyKeys struct{}
+
+func (manyKeys) Authenticate(_ context.Context, authorization []string) (auth.Principal, error) {
+	return auth.Principal{UserID: "u1", Role: auth.RoleUser, KeyID: authorization[0], Scopes: auth.ScopeRead | auth.ScopeAI}, nil
+}
+
+// Webhooks come in bursts. What one address may post of them is bounded, and far away.
+func TestWebhooksHaveALimitOfTheirOwn(t *testing.T) {
+	f := newFixture(t, registerLimited, limited(clock.NewManual(time.Now())))
+	refused := 0
+	for i := range webhookRate.Requests * 2 {
+		answer := httptest.NewRecorder()
+		f.server.Handler().ServeHTTP(answer, httptest.NewRequest("POST", "/api/v1/hook", nil))
+		switch {
+		case answer.Code == 429 && answer.Header().Get("Retry-After") != "":
+			refused++
+		case answer.Code != 204:
+			t.Fatalf("post %d is answered %d %s", i, answer.Code, answer.Body)
+		}
+		if i == 1000 && refused != 0 {
+			t.Fatalf("%d of a thousand are refused", refused)
+		}
+	}
+	if refused == 0 {
+		t.Error("there is no limit")
+	}
 }
 
 // A stranger's bad tokens end in 429, and shut nobody out who has a good one.

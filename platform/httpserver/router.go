@@ -31,11 +31,12 @@ const (
 // RateGroup names the limit that a route counts against.
 type RateGroup string
 
-// The groups of the settings RATE_LIMIT_DEFAULT, _AI and _AUTH, and the routes that count against none.
+// The groups of the settings RATE_LIMIT_DEFAULT, _AI and _AUTH, that of webhooks, and the routes that count against none.
 const (
 	RateDefault RateGroup = "default"
 	RateAI      RateGroup = "ai"
 	RateAuth    RateGroup = "auth"
+	RateWebhook RateGroup = "webhook"
 	RateExempt  RateGroup = "exempt"
 )
 
@@ -192,7 +193,7 @@ func (r *Router) add(route Route, input reflect.Type) huma.Operation {
 	if !slices.Contains([]Guard{Public, User, Admin, Signature}, route.Guard) {
 		panic(fmt.Sprintf("httpserver: %s %s has no guard, or one that doesn't exist", route.Method, route.Full))
 	}
-	if !slices.Contains([]RateGroup{RateDefault, RateAI, RateAuth, RateExempt}, route.Rate) || route.Cost < 0 {
+	if !slices.Contains([]RateGroup{RateDefault, RateAI, RateAuth, RateWebhook, RateExempt}, route.Rate) || route.Cost < 0 {
 		panic(fmt.Sprintf("httpserver: %s %s counts against no group that exists, or not at all", route.Method, route.Full))
 	}
 	if route.People && route.Guard != User {

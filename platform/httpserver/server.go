@@ -36,6 +36,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/rs/cors"
 	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/config"
@@ -100,6 +101,7 @@ type Server struct {
 	turns       turns
 	stopping    atomic.Bool // it was told to stop, and goes on for a while
 	streams     streams
+	looking     singleflight.Group // whether it is ready
 
 	warnedOfProxy atomic.Bool
 }
@@ -255,6 +257,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener, patience time
 	whole := s.options.HTTP.RequestTimeout + s.options.limits.margin
 	// What else is open, to databases and files, needs a part of the descriptors.
 	connections := newConnections(listener, min(s.options.limits.connections, descriptors()/4*3), s.trusts)
+	s.streams.bound(connections.most)
 	server := &http.Server{
 		Handler:           http.HandlerFunc(s.answer),
 		ConnState:         connections.note,

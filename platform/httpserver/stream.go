@@ -2,6 +2,7 @@ package httpserver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,13 +45,14 @@ const (
 	pingEvery     = 15 * time.Second // proxies cut off what is silent for longer
 	writePatience = 15 * time.Second // for a client to take an event
 
-	// Together with the two seconds for which a principal is remembered, a change counts within five.
+	// Together with the two seconds for which a principal is remembered, a change counts within five; that it can't be told
+	// any more, within seven.
 	askEvery    = 2 * time.Second
 	askPatience = time.Second
 
 	streamsPerUser = 8
-	streamsInAll   = 10_000
-	streamsRetry   = 5 // seconds after which somebody who has too many may try again
+	streamsInAll   = 10_000 // but no more than half of the connections
+	streamsRetry   = 5      // seconds after which somebody who has too many may try again
 )
 
 const streamType = "text/event-stream"
@@ -189,6 +191,7 @@ func (st *stream) call(ctx context.Context, feed Feed) (done any, err error) {
 
 // watch pings the client and asks for the caller again, until the stream ends.
 func (st *stream) watch(ctx context.Context) {
+	unknown := false // the last time nobody could tell
 	ping, ask := time.NewTicker(pingEvery), time.NewTicker(askEvery)
 	defer ping.Stop()
 	defer ask.Stop()
@@ -202,15 +205,20 @@ func (st *stream) watch(ctx context.Context) {
 		case <-ask.C:
 		case <-st.again:
 		}
-		if err := st.ask(ctx); err != nil {
+		// What can't be told is asked once more. Then it ends the stream too, which isn't a way around an account that nobody can
+		// look up; but one slow answer of the database mustn't end the streams of everybody.
+		err := st.ask(ctx)
+		if unknown = err != nil && errs.From(err).Kind.Retryable() && !unknown; unknown {
+			continue
+		}
+		if err != nil {
 			st.end(err)
 			return
 		}
 	}
 }
 
-// ask authenticates the caller again. What can't be told now is an error too: a stream isn't a way around an account that
-// nobody can look up.
+// ask authenticates the caller again.
 func (st *stream) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
@@ -309,6 +317,7 @@ func (st *stream) setHeader() {
 // streams are those that are open, by their users. The zero value is ready.
 type streams struct {
 	mu      sync.Mutex
+	most    int // how many there may be; 0 is streamsInAll
 	stopped bool
 	open    int
 	of      map[string]map[*stream]bool
@@ -327,7 +336,7 @@ func (s *streams) admit(st *stream) error {
 	switch {
 	case s.stopped:
 		return errStopping
-	case s.open >= streamsInAll || len(s.of[user]) >= streamsPerUser:
+	case s.open >= cmp.Or(s.most, streamsInAll) || len(s.of[user]) >= streamsPerUser:
 		return errStreams
 	case s.of == nil:
 		s.of = map[string]map[*stream]bool{}
@@ -349,6 +358,13 @@ func (s *streams) dismiss(st *stream) {
 	if delete(s.of[user], st); len(s.of[user]) == 0 {
 		delete(s.of, user)
 	}
+}
+
+// bound leaves half of the connections to calls that end by themselves.
+func (s *streams) bound(connections int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.most = min(streamsInAll, max(1, connections/2))
 }
 
 // stop ends all streams, and admits no more.

@@ -381,11 +381,11 @@ func TestTheCallerIsAskedForAgain(t *testing.T) {
 		{"an expired token", refusing(invalid), "UNAUTHENTICATED", 401, 2 * time.Second},
 		{"another role", known("u1", auth.RoleAdmin), "FORBIDDEN", 403, 2 * time.Second},
 		{"another account", known("u2", auth.RoleUser), "FORBIDDEN", 403, 2 * time.Second},
-		{"nobody who knows", refusing(errs.New(errs.Unavailable, "Try again")), "SERVICE_UNAVAILABLE", 503, 2 * time.Second},
+		{"nobody who knows", refusing(errs.New(errs.Unavailable, "Try again")), "SERVICE_UNAVAILABLE", 503, 4 * time.Second},
 		{"nobody who answers", func(ctx context.Context) (auth.Principal, error) {
 			<-ctx.Done()
 			return auth.Principal{}, ctx.Err()
-		}, "TIMEOUT", 504, 3 * time.Second},
+		}, "TIMEOUT", 504, 5 * time.Second},
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			inBubble(t, waits, func(t *testing.T, b *bubble) {
@@ -404,6 +404,21 @@ func TestTheCallerIsAskedForAgain(t *testing.T) {
 			})
 		})
 	}
+	t.Run("once in vain", func(t *testing.T) {
+		inBubble(t, waits, func(t *testing.T, b *bubble) {
+			events := b.events(t)
+			events.Want("number")
+			time.Sleep(askEvery / 2)
+			for range 3 { // one failure now and then
+				b.now(refusing(errs.New(errs.Unavailable, "Try again")))
+				time.Sleep(askEvery)
+				b.now(known("u1", auth.RoleUser))
+				time.Sleep(askEvery)
+			}
+			b.now(refusing(errs.New(errs.Forbidden, "The account is suspended")))
+			events.WantFailure("FORBIDDEN")
+		})
+	})
 	t.Run("at once", func(t *testing.T) {
 		inBubble(t, waits, func(t *testing.T, b *bubble) {
 			events := b.events(t)
@@ -512,6 +527,21 @@ func TestStreamsAreBoundedInAll(t *testing.T) {
 	}
 	if len(all.of) != streamsInAll {
 		t.Errorf("%d users are remembered", len(all.of))
+	}
+}
+
+// Calls that end by themselves find half of the connections free of streams, however few there are.
+func TestStreamsLeaveRoom(t *testing.T) {
+	for connections, most := range map[int]int{30_000: streamsInAll, 12_000: 6000, 6: 3, 1: 1} {
+		var all streams
+		all.bound(connections)
+		open := 0
+		for all.admit(&stream{record: &call{principal: auth.Principal{UserID: fmt.Sprint(open)}}}) == nil {
+			open++
+		}
+		if open != most {
+			t.Errorf("of %d connections %d are streams, want %d", connections, open, most)
+		}
 	}
 }
 

@@ -164,8 +164,8 @@ func TestAClientCannotChooseItsAddress(t *testing.T) {
 	})
 }
 
-// exempt are the routes without a limit, by name: probes, documents and what goes with them, and webhooks, whose senders
-// prove who they are and come back when they are refused.
+// exempt are the routes that no limit of these settings holds for, by name: probes, documents and what goes with them, and
+// webhooks, whose limit is that of bursts.
 var exempt = []string{
 	"GET /.well-known/jwks.json",
 	"GET /asyncapi.json",

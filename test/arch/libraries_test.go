@@ -43,7 +43,7 @@ var libraries = []library{
 	{"go.uber.org/zap", "cmd/omnistack platform/bus platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},
 	{"go.yaml.in/yaml", "test/security"},
-	{"golang.org/x/sync", "platform/auth"},
+	{"golang.org/x/sync", "platform/auth platform/httpserver"},
 	{"golang.org/x/text", "platform/fold"},
 	{"golang.org/x/tools", "test/arch_test"},
 	{"gorm.io/driver", "platform/database schema/diff"},

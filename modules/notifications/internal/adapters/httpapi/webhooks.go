@@ -20,7 +20,7 @@ type heard = httpserver.Commit[httpserver.Object[httpserver.Heard]]
 func registerWebhooks(r *httpserver.Router, notifications *app.App, carriers map[string]app.Feedback) {
 	route := func(carrier string) httpserver.Route {
 		return httpserver.Route{
-			Method: http.MethodPost, Path: "/public/webhooks/" + carrier, Guard: httpserver.Signature, Rate: httpserver.RateExempt,
+			Method: http.MethodPost, Path: "/public/webhooks/" + carrier, Guard: httpserver.Signature, Rate: httpserver.RateWebhook,
 			Summary: "Hear from " + carrier + " about mails that bounced", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 		}
 	}

@@ -19,7 +19,7 @@ type heard = httpserver.Commit[httpserver.Object[httpserver.Heard]]
 func registerWebhooks(r *httpserver.Router, users *app.App) {
 	route := func(provider string) httpserver.Route {
 		return httpserver.Route{
-			Method: http.MethodPost, Path: "/public/webhooks/" + provider, Guard: httpserver.Signature, Rate: httpserver.RateExempt,
+			Method: http.MethodPost, Path: "/public/webhooks/" + provider, Guard: httpserver.Signature, Rate: httpserver.RateWebhook,
 			Summary: "Hear from " + provider + " what becomes of its users", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 		}
 	}
