@@ -2,10 +2,7 @@
 package domain
 
 import (
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
@@ -72,26 +69,10 @@ func (p *Project) Apply(change Change, now time.Time) (changed bool, err error) 
 	return true, nil
 }
 
-func checkName(name string) []errs.Field {
-	switch {
-	case !strings.ContainsFunc(name, visible):
-		return []errs.Field{{Name: "name", Message: "must not be blank"}}
-	case utf8.RuneCountInString(name) > MaxName:
-		return []errs.Field{{Name: "name", Message: "must have at most 100 characters"}}
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return []errs.Field{{Name: "name", Message: "must hold no control characters"}}
-	}
-	return nil
-}
-
-// visible tells whether a character leaves ink: spaces, and marks such as a direction or a zero width, don't.
-func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+func checkName(name string) []errs.Field { return errs.Line("name", name, MaxName) }
 
 func checkDescription(description *string) []errs.Field {
-	if description != nil && utf8.RuneCountInString(*description) > MaxDescription {
-		return []errs.Field{{Name: "description", Message: "must have at most 2000 characters"}}
-	}
-	return nil
+	return errs.Text("description", description, MaxDescription)
 }
 
 func same(a, b *string) bool {

@@ -2,10 +2,7 @@ package domain
 
 import (
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
@@ -56,7 +53,7 @@ type NewAPIKey struct {
 // MakeAPIKey returns a key as it is made, or errs.Invalid with every rule that is broken. The owner has good keys already:
 // with MaxAPIKeys of them it is errs.Conflict.
 func MakeAPIKey(keyID string, owner id.Scope, wanted NewAPIKey, good int, now time.Time) (APIKey, error) {
-	broken := checkKeyName(wanted.Name)
+	broken := errs.Line("name", wanted.Name, MaxAPIKeyName)
 	broken = append(broken, checkScopes(wanted.Scopes)...)
 	if wanted.ExpiresAt != nil && !wanted.ExpiresAt.After(now) {
 		broken = append(broken, errs.Field{Name: "expires_at", Message: "must be in the future"})
@@ -95,18 +92,3 @@ func checkScopes(scopes []KeyScope) []errs.Field {
 	}
 	return nil
 }
-
-func checkKeyName(name string) []errs.Field {
-	switch {
-	case !strings.ContainsFunc(name, visible):
-		return []errs.Field{{Name: "name", Message: "must not be blank"}}
-	case utf8.RuneCountInString(name) > MaxAPIKeyName:
-		return []errs.Field{{Name: "name", Message: "must have at most 100 characters"}}
-	case strings.ContainsFunc(name, unicode.IsControl):
-		return []errs.Field{{Name: "name", Message: "must hold no control characters"}}
-	}
-	return nil
-}
-
-// visible tells whether a character leaves ink: spaces, and marks such as a direction or a zero width, don't.
-func visible(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }

@@ -174,17 +174,10 @@ func checkEmail(address *string) []errs.Field {
 }
 
 func checkFullName(name *string) []errs.Field {
-	switch {
-	case name == nil:
+	if name == nil {
 		return nil
-	case strings.TrimSpace(*name) == "":
-		return []errs.Field{{Name: "full_name", Message: "must not be blank; null clears it"}}
-	case utf8.RuneCountInString(*name) > MaxFullName:
-		return []errs.Field{{Name: "full_name", Message: "must have at most 200 characters"}}
-	case strings.ContainsFunc(*name, unicode.IsControl):
-		return []errs.Field{{Name: "full_name", Message: "must hold no control characters"}}
 	}
-	return nil
+	return errs.Line("full_name", *name, MaxFullName)
 }
 
 // checkAvatarURL allows what a browser may load as a picture without harm. The server itself never fetches it.
