@@ -13,6 +13,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
+	"github.com/omnistack/omnistack/modules/projects/internal/domain"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events"
@@ -82,8 +83,8 @@ type seeder struct{ app *app.App }
 func (s seeder) Seed(ctx context.Context, owners []id.Scope, count int) error {
 	for _, owner := range owners {
 		for number := range count {
-			description := "An example"
-			if _, err := s.app.Create(ctx, owner, fmt.Sprintf("Project %d", number+1), &description); err != nil {
+			draft := domain.Draft{Name: fmt.Sprintf("Project %d", number+1), Description: new("An example")}
+			if _, err := s.app.Create(ctx, owner, draft); err != nil {
 				return err
 			}
 		}

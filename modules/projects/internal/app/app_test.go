@@ -20,7 +20,7 @@ import (
 func TestCreate(t *testing.T) {
 	t.Run("a project is born", func(t *testing.T) {
 		f := newFixture("")
-		got, err := f.Create(t.Context(), alice, "Artemis 🚀", new(""))
+		got, err := f.Create(t.Context(), alice, domain.Draft{Name: "Artemis 🚀", Description: new("")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +36,7 @@ func TestCreate(t *testing.T) {
 	})
 	t.Run("a broken rule reaches nothing", func(t *testing.T) {
 		f := newFixture("")
-		if _, err := f.Create(t.Context(), alice, " ", nil); !errs.Is(err, errs.Invalid) {
+		if _, err := f.Create(t.Context(), alice, domain.Draft{Name: " "}); !errs.Is(err, errs.Invalid) {
 			t.Errorf("got %v, want it invalid", err)
 		}
 		f.store.Expect(t)
@@ -45,7 +45,7 @@ func TestCreate(t *testing.T) {
 	for _, failing := range []string{"insert", "publish"} {
 		t.Run("the "+failing+" fails", func(t *testing.T) {
 			f := newFixture(failing)
-			if got, err := f.Create(t.Context(), alice, "Artemis", nil); !errors.Is(err, errstest.ErrBoom) || got.ID != "" || f.tx.RolledBack != 1 {
+			if got, err := f.Create(t.Context(), alice, domain.Draft{Name: "Artemis"}); !errors.Is(err, errstest.ErrBoom) || got.ID != "" || f.tx.RolledBack != 1 {
 				t.Errorf("got %+v and %v", got, err)
 			}
 			f.events.Expect(t)
@@ -82,7 +82,7 @@ func TestUpdate(t *testing.T) {
 	}{
 		"whatever the version":      {owner: alice, change: artemis, want: changed, is: errstest.Success, calls: saved},
 		"of the current version":    {owner: alice, version: 3, change: artemis, want: changed, is: errstest.Success, calls: saved},
-		"of the description":        {owner: alice, change: domain.Change{Name: new("Apollo"), Describe: true}, want: described, is: errstest.Success, calls: saved},
+		"of the description":        {owner: alice, change: domain.Change{Name: new("Apollo"), SetDescription: true}, want: described, is: errstest.Success, calls: saved},
 		"of an older version":       {owner: alice, version: 2, change: artemis, is: errstest.Kind(errs.Precondition), calls: looked},
 		"of a version to come":      {owner: alice, version: 4, change: artemis, is: errstest.Kind(errs.Precondition), calls: looked},
 		"that changes nothing":      {owner: alice, version: 3, want: apollo(), is: errstest.Success, calls: looked},

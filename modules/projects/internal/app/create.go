@@ -9,8 +9,8 @@ import (
 )
 
 // Create makes a project for its owner. Texts that break a rule are errs.Invalid.
-func (a *App) Create(ctx context.Context, owner id.Scope, name string, description *string) (domain.Project, error) {
-	project, err := domain.New(id.New(), owner, name, description, a.clock.Now())
+func (a *App) Create(ctx context.Context, owner id.Scope, draft domain.Draft) (domain.Project, error) {
+	project, err := domain.New(id.New(), owner, draft, a.clock.Now())
 	if err != nil {
 		return domain.Project{}, err
 	}

@@ -25,23 +25,29 @@ type Project struct {
 	UpdatedAt   time.Time
 }
 
-// New returns a project as it is born, or errs.Invalid with every rule that its texts break.
-func New(projectID string, owner id.Scope, name string, description *string, now time.Time) (Project, error) {
-	broken := append(checkName(name), checkDescription(description)...)
+// Draft is what an owner says of a project to come.
+type Draft struct {
+	Name        string
+	Description *string
+}
+
+// New returns a project as it is born, or errs.Invalid with every rule that the draft breaks.
+func New(projectID string, owner id.Scope, draft Draft, now time.Time) (Project, error) {
+	broken := append(checkName(draft.Name), checkDescription(draft.Description)...)
 	if len(broken) > 0 {
 		return Project{}, errs.InvalidFields(broken...)
 	}
 	return Project{
-		ID: projectID, Owner: owner, Name: name, Description: description,
+		ID: projectID, Owner: owner, Name: draft.Name, Description: draft.Description,
 		Version: 1, CreatedAt: now, UpdatedAt: now,
 	}, nil
 }
 
-// Change is what an owner may change. A nil Name stays; Description changes when Describe is set, to nil too.
+// Change is what an owner may change. A nil Name stays; Description changes when SetDescription is, to nil too.
 type Change struct {
-	Name        *string
-	Describe    bool
-	Description *string
+	Name           *string
+	SetDescription bool
+	Description    *string
 }
 
 // Apply changes the project and tells whether anything is different now. A change that breaks a rule is errs.Invalid
@@ -53,7 +59,7 @@ func (p *Project) Apply(change Change, now time.Time) (changed bool, err error) 
 		next.Name = *change.Name
 		broken = append(broken, checkName(next.Name)...)
 	}
-	if change.Describe {
+	if change.SetDescription {
 		next.Description = change.Description
 		broken = append(broken, checkDescription(next.Description)...)
 	}

@@ -34,7 +34,7 @@ func TestNewKeepsTheRules(t *testing.T) {
 		"both broken":             {"", new(strings.Repeat("é", 2001)), []string{"name", "description"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			project, err := domain.New("p1", id.Of("u1"), test.name, test.description, birth)
+			project, err := domain.New("p1", id.Of("u1"), domain.Draft{Name: test.name, Description: test.description}, birth)
 			if got := errstest.Broken(err); !equal(got, test.broken) {
 				t.Fatalf("broken fields %v, want %v", got, test.broken)
 			}
@@ -53,11 +53,11 @@ func TestApply(t *testing.T) {
 		want    domain.Project
 	}{
 		"nothing":                       {domain.Change{}, false, nil, project("Apollo", new("moon"), 1, birth)},
-		"the same again":                {domain.Change{Name: new("Apollo"), Describe: true, Description: new("moon")}, false, nil, project("Apollo", new("moon"), 1, birth)},
+		"the same again":                {domain.Change{Name: new("Apollo"), SetDescription: true, Description: new("moon")}, false, nil, project("Apollo", new("moon"), 1, birth)},
 		"a new name":                    {domain.Change{Name: new("Artemis")}, true, nil, project("Artemis", new("moon"), 2, later)},
-		"no description":                {domain.Change{Describe: true}, true, nil, project("Apollo", nil, 2, later)},
-		"another description":           {domain.Change{Describe: true, Description: new("mars")}, true, nil, project("Apollo", new("mars"), 2, later)},
-		"a broken name changes nothing": {domain.Change{Name: new(""), Describe: true}, false, []string{"name"}, project("Apollo", new("moon"), 1, birth)},
+		"no description":                {domain.Change{SetDescription: true}, true, nil, project("Apollo", nil, 2, later)},
+		"another description":           {domain.Change{SetDescription: true, Description: new("mars")}, true, nil, project("Apollo", new("mars"), 2, later)},
+		"a broken name changes nothing": {domain.Change{Name: new(""), SetDescription: true}, false, []string{"name"}, project("Apollo", new("moon"), 1, birth)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := project("Apollo", new("moon"), 1, birth)
@@ -77,7 +77,7 @@ func TestApply(t *testing.T) {
 // A row may hold what a later rule forbids. That doesn't keep its owner from changing the rest, or from putting it right.
 func TestAProjectOfAnOldRuleCanBeChanged(t *testing.T) {
 	for name, change := range map[string]domain.Change{
-		"another description": {Describe: true, Description: new("mars")},
+		"another description": {SetDescription: true, Description: new("mars")},
 		"a name that fits":    {Name: new("Apollo")},
 	} {
 		old := project("a name\nof two lines", new("moon"), 1, birth)

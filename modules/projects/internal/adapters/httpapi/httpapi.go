@@ -107,7 +107,7 @@ type createInput struct{ Body NewProject }
 
 func (a *API) create(_ context.Context, in *createInput) (httpserver.Commit[httpserver.Object[Project]], error) {
 	return func(ctx context.Context) (*httpserver.Object[Project], error) {
-		project, err := a.app.Create(ctx, httpserver.Principal(ctx).Scope(), in.Body.Name, in.Body.Description)
+		project, err := a.app.Create(ctx, httpserver.Principal(ctx).Scope(), domain.Draft(in.Body))
 		if err != nil {
 			return nil, err
 		}
@@ -135,7 +135,7 @@ func (a *API) update(_ context.Context, in *updateInput) (httpserver.Commit[http
 		return nil, err
 	}
 	change := domain.Change{
-		Name: in.Body.Name.Value(), Describe: in.Body.Description.Present(), Description: in.Body.Description.Value(),
+		Name: in.Body.Name.Value(), SetDescription: in.Body.Description.Present(), Description: in.Body.Description.Value(),
 	}
 	return func(ctx context.Context) (*httpserver.Object[Project], error) {
 		project, err := a.app.Update(ctx, httpserver.Principal(ctx).Scope(), in.ID, version, change)
