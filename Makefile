@@ -14,7 +14,7 @@ SPECTRAL = npx --yes @stoplight/spectral-cli@6.16.3
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration up down test test-quick race chaos bench bench-events bench-limits profile fuzz fuzz-targets security lint lint-api verify generate
+.PHONY: help build run dev worker token shell seed migrate migration module rename up down test test-quick race chaos bench bench-events bench-limits profile fuzz fuzz-targets security lint lint-api verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -46,6 +46,12 @@ migrate: build ## Bring the database's schema up to date
 migration: ## Write the next migration of both databases from the models: make migration name=add_colour
 	go run ./cmd/scaffold migrate diff $(or $(name),$(error say what changes: make migration name=add_colour))
 
+module: ## Write a new module: make module name=invoices entity=Invoice fields="number:string amount:int due_at:time?"
+	go run ./cmd/scaffold module $(name) --entity "$(entity)" --fields "$(fields)" $(if $(dry),--dry-run)
+
+rename: ## Make the clone your own: make rename module=github.com/acme/app name=Acme
+	go run ./cmd/scaffold rename --module "$(module)" --name "$(name)" $(if $(binary),--binary $(binary))
+
 up: ## Start PostgreSQL and Redis in Docker
 	docker compose up -d --wait db redis
 
@@ -62,7 +68,7 @@ test-quick: ## Prove what needs no servers
 
 race: export CGO_ENABLED = 1
 race: ## Prove everything under the race detector; needs a C compiler
-	$(SERVERS) go test -race -shuffle=on ./...
+	$(SERVERS) go test -race -shuffle=on $$(go list ./... | grep -v /test/scaffold)
 
 # It waits more than it works, so its scenarios run side by side however few the cores are.
 chaos: export CHAOS = whole

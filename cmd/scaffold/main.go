@@ -2,6 +2,8 @@
 //
 //	go run ./cmd/scaffold migrate diff NAME   write the next migration of both databases from the models
 //	go run ./cmd/scaffold migrate hash        compute atlas.sum anew after a file was written by hand
+//	go run ./cmd/scaffold module NAME         write a new module, and join it to the product
+//	go run ./cmd/scaffold rename              make the product one's own
 //	go run ./cmd/scaffold wiring              write the list of modules from the folders
 //	go run ./cmd/scaffold canvas              write the README.md of every module
 package main
@@ -36,6 +38,8 @@ func newScaffold() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newMigrate())
+	root.AddCommand(newModule())
+	root.AddCommand(newRename())
 	root.AddCommand(newWiring())
 	root.AddCommand(newCanvas())
 	return root

@@ -32,16 +32,17 @@ func write(t *testing.T, root string, files map[string]string) {
 func TestModulesAreJoinedByWhatTheyHave(t *testing.T) {
 	root := t.TempDir()
 	write(t, root, map[string]string{
-		"go.mod":                        "module example.com/house\n\ngo 1.26\n",
-		"wire_gen/platform.go":          "package wiregen\n\nfunc zebrasDeps() {}\n",
-		"modules/ai/doc.go":             "package ai\n",
-		"modules/ai/aimod/x.go":         "package aimod\n\ntype Settings struct{}\n\nfunc Describe() {}\n",
-		"modules/apples/doc.go":         "package apples\n",
-		"modules/apples/internal/x.go":  "package internal\n\nimport _ \"example.com/house/modules/zebras\"\n",
-		"modules/apples/applesmod/x.go": "package applesmod\n\ntype Deps struct{}\n\nfunc New() {}\n",
-		"modules/zebras/doc.go":         "package zebras\n",
-		"modules/zebras/zebrasmod/x.go": "package zebrasmod\n\ntype Deps struct{}\n\ntype Settings struct{}\n\nfunc New() {}\n",
-		"modules/nothing/README.md":     "no module without a contract",
+		"go.mod":                         "module example.com/house\n\ngo 1.26\n",
+		"wire_gen/platform.go":           "package wiregen\n\nfunc zebrasDeps() {}\n",
+		"modules/ai/doc.go":              "package ai\n",
+		"modules/ai/aimod/x.go":          "package aimod\n\ntype Settings struct{}\n\nfunc Describe() {}\n",
+		"modules/apples/doc.go":          "package apples\n",
+		"modules/apples/internal/x.go":   "package internal\n\nimport _ \"example.com/house/modules/zebras\"\n",
+		"modules/apples/applesmod/x.go":  "package applesmod\n\ntype Deps struct{}\n\nfunc New() {}\n",
+		"modules/zebras/doc.go":          "package zebras\n",
+		"modules/zebras/zebrasmod/x.go":  "package zebrasmod\n\ntype Deps struct{}\n\ntype Settings struct{}\n\nfunc New() {}\n",
+		"modules/nothing/README.md":      "no module without a contract",
+		"test/api/apples_access_test.go": "package api\n",
 	})
 	if _, err := scaffold(t, "wiring", "--root", root, "--check"); err == nil || !strings.Contains(err.Error(), "modules_gen.go") {
 		t.Errorf("lists that aren't there are fresh: %v", err)
@@ -55,20 +56,21 @@ func TestModulesAreJoinedByWhatTheyHave(t *testing.T) {
 		t.Error(err)
 	}
 	read := func(name string) string {
-		text, err := os.ReadFile(filepath.Join(root, "wire_gen", name))
+		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return strings.Join(strings.Fields(string(text)), " ")
 	}
-	list, set := read("modules_gen.go"), read("moduleset_gen.go")
+	list, set := read("wire_gen/modules_gen.go"), read("wire_gen/moduleset_gen.go")
 	for text, wants := range map[string][]string{
 		list: {
 			`"example.com/house/modules/ai/aimod"`, "Zebras *zebrasmod.Module Apples *applesmod.Module Settings",
 			"aimod.Describe(&m.Settings.AI), m.Zebras.Describe(), m.Apples.Describe(), }", "AI aimod.Settings Zebras zebrasmod.Settings }",
 			"s.AI.Group(), s.Zebras.Group(), }",
 		},
-		set: {`zebrasDeps, zebrasmod.New, wire.Struct(new(applesmod.Deps), "*"), applesmod.New, wire.Struct(new(Modules), "*"), )`},
+		read("test/api/accesses_gen_test.go"): {"slices.Concat( houseAccesses, applesAccesses, )"},
+		set:                                   {`zebrasDeps, zebrasmod.New, wire.Struct(new(applesmod.Deps), "*"), applesmod.New, wire.Struct(new(Modules), "*"), )`},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(text, want) {

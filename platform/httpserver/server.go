@@ -143,6 +143,8 @@ func humaConfig(options Options) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	registry.RegisterTypeAlias(reflect.TypeFor[patch.Field[string]](), reflect.TypeFor[*string]())
 	registry.RegisterTypeAlias(reflect.TypeFor[patch.Field[bool]](), reflect.TypeFor[*bool]())
+	registry.RegisterTypeAlias(reflect.TypeFor[patch.Field[int64]](), reflect.TypeFor[*int64]())
+	registry.RegisterTypeAlias(reflect.TypeFor[patch.Field[time.Time]](), reflect.TypeFor[*time.Time]())
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
