@@ -112,7 +112,8 @@ func (p identity) become(w identity, root string, out io.Writer) error {
 		}
 	}
 	// The longest first: the module's path has the binary's name in it.
-	names := strings.NewReplacer(p.Module, w.Module, p.Name, w.Name, p.Binary, w.Binary)
+	names := strings.NewReplacer(
+		p.Module, w.Module, p.Name, w.Name, p.Binary, w.Binary, strings.ToUpper(p.Binary), strings.ToUpper(w.Binary))
 	return filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
