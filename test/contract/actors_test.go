@@ -288,7 +288,7 @@ func (w as) bodyFor(o *operation) string {
 	case me + "/identities":
 		return fmt.Sprintf(`{"token": %q}`, w.app.Token(w.t, auth.DevClaims{Subject: w.subject()}))
 	}
-	return `{"name": "something"}`
+	return *example(o, w, 0).body
 }
 
 // foreign returns the id of something in the collection that somebody else has seen.
