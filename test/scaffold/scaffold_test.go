@@ -138,7 +138,7 @@ func TestACloneBecomesOnesOwn(t *testing.T) {
 	}
 	run(t, folder, "vet", "./...")
 	run(t, folder, "tool", "wire", "diff", "./wire_gen")
-	run(t, folder, "test", "./cmd/...", "./wire_gen", "./platform/config", "./platform/module", "./test/arch", "./test/contract", "./test/settings", "./test/readme")
+	run(t, folder, "test", "./cmd/...", "./wire_gen", "./platform/config", "./platform/module", "./test/arch", "./test/settings", "./test/readme")
 
 	again := exec.CommandContext(t.Context(), "go", rename...)
 	again.Dir = folder
