@@ -46,7 +46,7 @@ var sqlWords = strings.Fields(`abort action add after all alter always analyse a
 // parseFields reads fields such as "number:string(40) amount:int note:text? due_at:time?".
 func parseFields(text string) ([]field, error) {
 	var fields []field
-	for _, part := range strings.Fields(text) {
+	for part := range strings.FieldsSeq(text) {
 		parsed := fieldForm.FindStringSubmatch(part)
 		if parsed == nil {
 			return nil, fmt.Errorf("%q is no field: say name:type, name:type? for one that can be null, or name:string(40) for its most characters", part)
@@ -266,7 +266,7 @@ func (f field) bodyRules() string {
 	case f.IsText():
 		return fmt.Sprintf(` maxLength:"%d"`, f.Max)
 	case f.Kind == "int":
-		return fmt.Sprintf(` minimum:"-%s" maximum:"%s"`, safeInteger, safeInteger)
+		return fmt.Sprintf(` minimum:%q maximum:%q`, "-"+safeInteger, safeInteger)
 	}
 	return ""
 }
@@ -276,7 +276,7 @@ func (f field) BodyTag() string {
 	if f.Optional {
 		return fmt.Sprintf("`json:\"%s,omitempty\" nullable:\"true\"%s`", f.Name, f.bodyRules())
 	}
-	return fmt.Sprintf("`json:\"%s\"%s`", f.Name, f.bodyRules())
+	return fmt.Sprintf("`json:%q%s`", f.Name, f.bodyRules())
 }
 
 // PatchTag returns the tag of the field in the body that changes an entity.

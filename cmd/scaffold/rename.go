@@ -38,7 +38,7 @@ func newRename() *cobra.Command {
 			if err := wanted.check(present, root); err != nil {
 				return err
 			}
-			return present.become(wanted, root, cmd.OutOrStdout())
+			return wanted.replace(present, root, cmd.OutOrStdout())
 		},
 	}
 	rename.Flags().StringVar(&root, "root", ".", "the top of the repository")
@@ -104,8 +104,8 @@ func (w identity) check(present identity, root string) error {
 // kept are the files that keep the old names, and folders that hold no source.
 var kept = []string{".git", "bin", "data", "tmp", "go.sum", "LICENSE"}
 
-// become writes the new identity in the place of p, and says into which files.
-func (p identity) become(w identity, root string, out io.Writer) error {
+// replace writes the wanted identity in the place of the present one, and says into which files.
+func (w identity) replace(p identity, root string, out io.Writer) error {
 	if w.Binary != p.Binary {
 		if err := os.Rename(filepath.Join(root, "cmd", p.Binary), filepath.Join(root, "cmd", w.Binary)); err != nil {
 			return err
@@ -114,11 +114,12 @@ func (p identity) become(w identity, root string, out io.Writer) error {
 	// The longest first: the module's path has the binary's name in it.
 	names := strings.NewReplacer(
 		p.Module, w.Module, p.Name, w.Name, p.Binary, w.Binary, strings.ToUpper(p.Binary), strings.ToUpper(w.Binary))
-	return filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(root, file)
+	tree, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tree.Close() }() // what is written is closed by itself
+	return fs.WalkDir(tree.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -127,7 +128,7 @@ func (p identity) become(w identity, root string, out io.Writer) error {
 		case slices.Contains(kept, name) || !entry.Type().IsRegular():
 			return nil
 		}
-		text, err := os.ReadFile(file)
+		text, err := tree.ReadFile(name)
 		if err != nil || bytes.IndexByte(text, 0) >= 0 { // no text
 			return err
 		}
@@ -141,6 +142,6 @@ func (p identity) become(w identity, root string, out io.Writer) error {
 			}
 		}
 		fmt.Fprintln(out, name)
-		return os.WriteFile(file, renamed, 0o644) // it exists: its mode stays
+		return tree.WriteFile(name, renamed, 0o644) // it exists: its mode stays
 	})
 }

@@ -73,7 +73,7 @@ func (r *Redis) Take(ctx context.Context, key string, quota Quota, cost int) (De
 	r.asking = true
 	r.mu.Unlock()
 	if begin {
-		go r.askForAll(context.Background()) // it goes on for others when this call is over
+		go r.askForAll(context.Background()) //nolint:gosec // it goes on for others when this call is over
 	}
 	select {
 	case <-q.asked:
