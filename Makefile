@@ -14,7 +14,7 @@ SPECTRAL = npx --yes @stoplight/spectral-cli@6.16.3
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration module rename up down test test-quick race chaos bench bench-events bench-limits profile fuzz fuzz-targets security lint lint-api verify generate
+.PHONY: help build run dev worker token shell seed migrate migration module event consumer job rename up down test test-quick race chaos bench bench-events bench-limits profile fuzz fuzz-targets security lint lint-api verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -48,6 +48,15 @@ migration: ## Write the next migration of both databases from the models: make m
 
 module: ## Write a new module: make module name=invoices entity=Invoice fields="number:string amount:int due_at:time?"
 	go run ./cmd/scaffold module $(name) --entity "$(entity)" --fields "$(fields)" $(if $(dry),--dry-run)
+
+event: ## Write an event of a module: make event module=invoices name=invoice_sent fields="invoice_id:string"
+	go run ./cmd/scaffold event $(name) --module "$(module)" --fields "$(fields)" --says "$(says)"
+
+consumer: ## Write what a module does when something happened: make consumer module=projects name=tidy event=users.user_suspended.v1 do='…'
+	go run ./cmd/scaffold consumer $(name) --module "$(module)" --event "$(event)" --do '$(do)' --says "$(says)"
+
+job: ## Write a kind of background work: make job module=invoices name=remind cron="0 8 * * 1" do='…'
+	go run ./cmd/scaffold job $(name) --module "$(module)" --fields "$(fields)" --cron "$(cron)" --do '$(do)' --says "$(says)"
 
 rename: ## Make the clone your own: make rename module=github.com/acme/app name=Acme
 	go run ./cmd/scaffold rename --module "$(module)" --name "$(name)" $(if $(binary),--binary $(binary))

@@ -27,8 +27,8 @@ const mostCharacters = 100_000
 
 var fieldForm = regexp.MustCompile(`^([a-z][a-z0-9]*(?:_[a-z0-9]+)*):([a-z]+)(?:\(([0-9]+)\))?(\?)?$`)
 
-// taken are the columns that every table of an entity has.
-var taken = []string{"id", "owner_id", "version", "created_at", "updated_at", "deleted_at"}
+// columns are those that every table of an entity has.
+var columns = []string{"id", "owner_id", "version", "created_at", "updated_at", "deleted_at"}
 
 // sqlWords can't be the name of a column: PostgreSQL or SQLite reserve them (PostgreSQL 15, appendix C; sqlite.org/lang_keywords.html).
 var sqlWords = strings.Fields(`abort action add after all alter always analyse analyze and any array as asc asymmetric attach authorization
@@ -43,8 +43,8 @@ var sqlWords = strings.Fields(`abort action add after all alter always analyse a
 	symmetric table tablesample temp temporary then ties to trailing transaction trigger true unbounded union unique update user
 	using vacuum values variadic verbose view virtual when where window with without`)
 
-// parseFields reads fields such as "number:string(40) amount:int note:text? due_at:time?".
-func parseFields(text string) ([]field, error) {
+// parseFields reads fields such as "number:string(40) amount:int note:text? due_at:time?", none of which has a name that is taken.
+func parseFields(text string, taken []string) ([]field, error) {
 	var fields []field
 	for part := range strings.FieldsSeq(text) {
 		parsed := fieldForm.FindStringSubmatch(part)
@@ -64,8 +64,8 @@ func parseFields(text string) ([]field, error) {
 			}
 			f.Max = most
 		}
-		if slices.Contains(taken, f.Name) || slices.Contains(sqlWords, f.Name) {
-			return nil, fmt.Errorf("%s: the name is taken, by what everything has or by SQL", f.Name)
+		if slices.Contains(taken, f.Name) {
+			return nil, fmt.Errorf("%s: the name is taken, by what is there anyway or by SQL", f.Name)
 		}
 		if slices.ContainsFunc(fields, func(other field) bool { return other.Go == f.Go }) {
 			return nil, fmt.Errorf("%s is there twice", f.Name)

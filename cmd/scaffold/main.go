@@ -3,6 +3,9 @@
 //	go run ./cmd/scaffold migrate diff NAME   write the next migration of both databases from the models
 //	go run ./cmd/scaffold migrate hash        compute atlas.sum anew after a file was written by hand
 //	go run ./cmd/scaffold module NAME         write a new module, and join it to the product
+//	go run ./cmd/scaffold event NAME          write an event that a module publishes
+//	go run ./cmd/scaffold consumer NAME       write what a module does when something happened
+//	go run ./cmd/scaffold job NAME            write a kind of background work of a module
 //	go run ./cmd/scaffold rename              make the product one's own
 //	go run ./cmd/scaffold wiring              write the list of modules from the folders
 //	go run ./cmd/scaffold canvas              write the README.md of every module
@@ -39,6 +42,9 @@ func newScaffold() *cobra.Command {
 	}
 	root.AddCommand(newMigrate())
 	root.AddCommand(newModule())
+	root.AddCommand(newEvent())
+	root.AddCommand(newConsumer())
+	root.AddCommand(newJob())
 	root.AddCommand(newRename())
 	root.AddCommand(newWiring())
 	root.AddCommand(newCanvas())

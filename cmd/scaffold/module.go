@@ -97,7 +97,7 @@ var (
 
 // newTemplateData returns the module of that name in a house, or what is wrong with what was asked for.
 func newTemplateData(house, name, entity, fields string) (*templateData, error) {
-	parsed, err := parseFields(fields)
+	parsed, err := parseFields(fields, slices.Concat(columns, sqlWords))
 	if err != nil {
 		return nil, err
 	}
@@ -296,17 +296,19 @@ func (d *templateData) join(ctx context.Context, root string, pages []page, out 
 		return err
 	}
 	contracts := filepath.Join(root, "test", "contract", "testdata")
-	if err := addLines(filepath.Join(contracts, "consumers.txt"), d.Name+".erase_user users.user_deleted.v1"); err != nil {
+	consumers, err := withLines(filepath.Join(contracts, "consumers.txt"), d.Name+".erase_user users.user_deleted.v1")
+	if err != nil {
 		return err
 	}
-	if err := addLines(filepath.Join(contracts, "answers.txt"), d.answerFields()...); err != nil {
+	answers, err := withLines(filepath.Join(contracts, "answers.txt"), d.answerFields()...)
+	if err != nil {
 		return err
 	}
 	stale, err := staleWiring(root)
 	if err != nil {
 		return err
 	}
-	if err := writeStale(out, stale, false, ""); err != nil {
+	if err := writeStale(out, append(stale, consumers, answers), false, ""); err != nil {
 		return err
 	}
 	// The rest is made by programs that have the new module in them.
@@ -346,13 +348,13 @@ func (d *templateData) answerFields() []string {
 	return fields
 }
 
-// addLines puts lines into a sorted file, each once.
-func addLines(file string, lines ...string) error {
+// withLines returns a sorted file with more lines, each once.
+func withLines(file string, lines ...string) (page, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return err
+		return page{}, err
 	}
 	lines = append(lines, strings.Split(strings.TrimSpace(string(text)), "\n")...)
 	slices.Sort(lines)
-	return os.WriteFile(file, []byte(strings.Join(slices.Compact(lines), "\n")+"\n"), 0o644) //nolint:gosec // it is for everybody to read
+	return page{file, []byte(strings.Join(slices.Compact(lines), "\n") + "\n")}, nil
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,11 +100,11 @@ func TestWhatIsNoModuleIsRefused(t *testing.T) {
 		"an entity Go has":        {"invoices", "Type", fields, "can't be called Type"},
 		"an entity of the code's": {"invoices", "Page", fields, "can't be called Page"},
 	} {
-		before := count(t, top)
+		before := contents(t, top)
 		if _, err := scaffold(t, "module", test.module, "--root", top, "--entity", test.entity, "--fields", test.fields); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)
 		}
-		if count(t, top) != before {
+		if contents(t, top) != before {
 			t.Fatalf("%s: something was written", name)
 		}
 	}
@@ -109,25 +112,32 @@ func TestWhatIsNoModuleIsRefused(t *testing.T) {
 
 // A dry run says what would be written, and writes nothing.
 func TestADryRunWritesNothing(t *testing.T) {
-	before := count(t, top)
+	before := contents(t, top)
 	out, err := scaffold(t, "module", "invoices", "--root", top, "--entity", "Invoice", "--fields", "number:string", "--dry-run")
 	if err != nil || !strings.Contains(out, "modules/invoices/internal/domain/invoice.go\n") || strings.Count(out, "\n") != 29 {
 		t.Errorf("got %v and\n%s", err, out)
 	}
-	if count(t, top) != before {
+	if contents(t, top) != before {
 		t.Error("something was written")
 	}
 }
 
-// count returns how many files the modules and their tests in test/api have.
-func count(t *testing.T, root string) int {
+// contents returns a sum over what the modules and the tests hold.
+func contents(t *testing.T, root string) string {
 	t.Helper()
-	files := 0
-	for _, folder := range []string{"modules", "test/api"} {
-		err := filepath.WalkDir(filepath.Join(root, folder), func(string, os.DirEntry, error) error { files++; return nil })
+	sum := sha256.New()
+	for _, folder := range []string{"modules", "test"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			fmt.Fprintf(sum, "%s %q", path, text)
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return files
+	return hex.EncodeToString(sum.Sum(nil))
 }

@@ -45,7 +45,7 @@ var libraries = []library{
 	{"go.yaml.in/yaml", "test/security"},
 	{"golang.org/x/sync", "platform/auth platform/httpserver"},
 	{"golang.org/x/text", "platform/fold"},
-	{"golang.org/x/tools", "test/arch_test"},
+	{"golang.org/x/tools", "cmd/scaffold test/arch_test"},
 	{"gorm.io/driver", "platform/database schema/diff"},
 	{"gorm.io/gorm", "modules/*/internal/adapters/store platform/database schema/diff"},
 	{"modernc.org/sqlite", "platform/database schema schema/diff"},

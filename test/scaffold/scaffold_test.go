@@ -3,6 +3,8 @@
 package scaffold
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -60,22 +62,64 @@ func run(t *testing.T, folder string, args ...string) string {
 	return string(out)
 }
 
-// A new module is there after one command: joined, migrated, tested, and as the house wants it.
+// lines returns the commands by which CONTRIBUTING.md makes a module.
+func lines(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```sh\n")
+	block, _, closed := strings.Cut(block, "```")
+	commands := strings.Split(strings.TrimSpace(block), "\n")
+	if !closed || len(commands) != 4 {
+		t.Fatalf("CONTRIBUTING.md has the commands %q", commands)
+	}
+	return commands
+}
+
+// paste runs a command of the shell in a folder and returns what it prints.
+func paste(t *testing.T, folder, command string) (string, error) {
+	t.Helper()
+	shell := exec.CommandContext(t.Context(), "sh", "-c", command)
+	shell.Dir = folder
+	out, err := shell.CombinedOutput()
+	return string(out), err
+}
+
+// A new module is there after one command: joined, migrated, tested, and as the house wants it. Pieces are put into it by one
+// command each. All of it is what CONTRIBUTING.md says.
 func TestANewModuleInOneCommand(t *testing.T) {
 	folder := clone(t)
-	module := []string{
-		"run", "./cmd/scaffold", "module", "invoices", "--entity", "Invoice",
-		"--fields", "number:string(40) amount:int currency:string(3) note:text? due_at:time? paid:bool",
+	for i, command := range lines(t) {
+		if out, err := paste(t, folder, command); err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		if i == 0 {
+			golden(t, folder, "modules/invoices", "test/api/invoices_access_test.go", "test/api/invoices_test.go")
+		}
+		before := sum(t, folder)
+		if out, err := paste(t, folder, command); err == nil || !strings.Contains(out, "already") {
+			t.Errorf("%s, a second time: %v\n%s", command, err, out)
+		}
+		if sum(t, folder) != before {
+			t.Errorf("%s, a second time, changes something", command)
+		}
 	}
-	run(t, folder, module...)
-	golden(t, folder, "modules/invoices", "test/api/invoices_access_test.go", "test/api/invoices_test.go")
 
-	// A second time nothing changes.
-	again := exec.CommandContext(t.Context(), "go", module...)
-	again.Dir = folder
-	if out, err := again.CombinedOutput(); err == nil || !strings.Contains(string(out), "there is a module invoices already") {
-		t.Errorf("a second time: %v\n%s", err, out)
+	// A module that had no events gets its first one, and what doesn't compile is taken back.
+	run(t, folder, "run", "./cmd/scaffold", "event", "answer_given", "--module", "ai")
+	before := sum(t, folder)
+	refused := exec.CommandContext(t.Context(), "go", "run", "./cmd/scaffold", "consumer", "sing", "--module", "projects",
+		"--event", "invoices.invoice_sent.v1", "--do", "projects.Sing(ctx)")
+	refused.Dir = folder
+	if out, err := refused.CombinedOutput(); err == nil || !strings.Contains(string(out), "nothing is changed") || !strings.Contains(string(out), "projects.Sing undefined") {
+		t.Errorf("what doesn't compile: %v\n%s", err, out)
 	}
+	if sum(t, folder) != before {
+		t.Error("what doesn't compile is left")
+	}
+
 	for _, check := range []string{"wiring", "canvas"} {
 		run(t, folder, "run", "./cmd/scaffold", check, "--check")
 	}
@@ -83,6 +127,24 @@ func TestANewModuleInOneCommand(t *testing.T) {
 	run(t, folder, "run", "./cmd/omnistack", "migrate", "validate")
 	run(t, folder, "test", "./modules/invoices/...", "./wire_gen", "./schema/...", "./test/arch", "./test/contract", "./test/settings")
 	run(t, folder, "test", "./test/api", "-run", "TestInvoicesOfAUser|TestTheAuthorisationMatrix")
+}
+
+// sum returns a sum over what the sources of a folder hold.
+func sum(t *testing.T, folder string) string {
+	t.Helper()
+	all := sha256.New()
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(all, "%s %q", path, text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(all.Sum(nil))
 }
 
 // golden compares files of a folder, and of the folders in it, with the golden file.
