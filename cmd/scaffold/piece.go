@@ -255,8 +255,8 @@ func (p *piece) consumer(name, happened string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	list2, err := withLines(filepath.Join(p.root, "test", "contract", "testdata", "consumers.txt"), golden+" "+happened)
-	return []page{written, list2}, err
+	known, err := withLines(filepath.Join(p.root, "test", "contract", "testdata", "consumers.txt"), golden+" "+happened)
+	return []page{written, known}, err
 }
 
 // find returns whose event that is, and its type.
@@ -406,7 +406,16 @@ func open(path, fresh string) (*source, error) {
 }
 
 // has tells whether the file declares a type of that name.
-func (s *source) has(name string) bool { return s.syntax.Scope.Lookup(name) != nil }
+func (s *source) has(name string) bool {
+	declares := func(spec ast.Spec) bool {
+		declared, is := spec.(*ast.TypeSpec)
+		return is && declared.Name.Name == name
+	}
+	return slices.ContainsFunc(s.syntax.Decls, func(declaration ast.Decl) bool {
+		group, is := declaration.(*ast.GenDecl)
+		return is && slices.ContainsFunc(group.Specs, declares)
+	})
+}
 
 func (s *source) function(name string) *ast.FuncDecl {
 	for _, declaration := range s.syntax.Decls {
