@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -290,8 +291,8 @@ func (a *App) write(mail *domain.Mail, sealed envelope, content domain.Content) 
 	return nil
 }
 
-// content returns what the letter says, nil when its words are its own. What it is about may not be there any more, which
-// is errs.NotFound.
+// content returns what the letter says, nil when its words are its own: of most templates the data. What it is about may not be
+// there any more, which is errs.NotFound.
 func (a *App) content(ctx context.Context, letter domain.Letter, sealed envelope, user users.User) (domain.Content, error) {
 	switch {
 	case letter.Template == "":
@@ -302,22 +303,16 @@ func (a *App) content(ctx context.Context, letter domain.Letter, sealed envelope
 	switch letter.Template {
 	case domain.Welcome{}.Template():
 		return domain.Welcome{Name: user.FullName}, nil
-	case domain.AccountSuspended{}.Template():
-		return domain.AccountSuspended{}, nil
-	case domain.AccountReactivated{}.Template():
-		return domain.AccountReactivated{}, nil
-	case domain.RoleChanged{}.Template():
-		return domain.RoleChanged{Role: letter.Data["role"]}, nil
-	case domain.IdentityLinked{}.Template():
-		return domain.IdentityLinked{Issuer: letter.Data["issuer"]}, nil
 	case domain.ProjectDeleted{}.Template():
 		return a.projectDeleted(ctx, letter)
-	case domain.SubscriptionChanged{}.Template():
-		return domain.SubscriptionChanged{Plan: letter.Data["plan"], Status: letter.Data["status"]}, nil
 	case domain.Contact{}.Template():
 		return a.readContact(ctx, letter.Data[contactID])
 	}
-	return nil, errs.New(errs.Invalid, "The mail is of a template that nobody fills in")
+	data, err := json.Marshal(letter.Data)
+	if err != nil {
+		return nil, err
+	}
+	return domain.ReadContent(letter.Template, data)
 }
 
 // keptDays is for how many days a deleted project could be brought back by hand, as the projects context has it.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,37 +11,58 @@ import (
 	"github.com/omnistack/omnistack/platform/errs"
 )
 
+// contents are all of them, each with what reads it.
+var contents = []struct {
+	like Content
+	read func(data []byte) (Content, error)
+}{
+	{Welcome{}, into[Welcome]},
+	{PasswordReset{}, into[PasswordReset]},
+	{DataExportReady{}, into[DataExportReady]},
+	{DailyReport{}, into[DailyReport]},
+	{Contact{}, into[Contact]},
+	{ProjectDeleted{}, into[ProjectDeleted]},
+	{AccountSuspended{}, into[AccountSuspended]},
+	{AccountReactivated{}, into[AccountReactivated]},
+	{RoleChanged{}, into[RoleChanged]},
+	{IdentityLinked{}, into[IdentityLinked]},
+	{SubscriptionChanged{}, into[SubscriptionChanged]},
+}
+
+// Contents returns one value of every content, to check that each has its template.
+func Contents() []Content {
+	all := make([]Content, len(contents))
+	for i, content := range contents {
+		all[i] = content.like
+	}
+	return all
+}
+
 // ReadContent returns the content of a template from a JSON object that has its fields, all of them and no others, in
 // lower case: {"link": "https://...", "expires": "2026-01-02T15:04:05Z"}. An unknown template, a field that is missing,
 // unknown or null, and a value that doesn't fit are errs.Invalid.
 func ReadContent(template string, data []byte) (Content, error) {
-	for _, content := range Contents() {
-		if content.Template() != template {
+	for _, content := range contents {
+		if content.like.Template() != template {
 			continue
 		}
 		if err := checkFields(template, data); err != nil {
 			return nil, err
 		}
-		return decode(content, data)
+		return content.read(data)
 	}
 	return nil, errs.InvalidFields(errs.Field{Name: "template", Message: "there is no such template"})
 }
 
-// Fields returns the names of the fields that the content of a template has.
+// Fields returns the names of the fields that the content of a template has, in the order of the alphabet; none for no template.
 func Fields(template string) []string {
-	return map[string][]string{
-		Welcome{}.Template():             {"name"},
-		PasswordReset{}.Template():       {"link", "expires"},
-		DataExportReady{}.Template():     {"link", "expires"},
-		DailyReport{}.Template():         {"day", "sections"},
-		Contact{}.Template():             {"name", "email", "subject", "message", "received"},
-		ProjectDeleted{}.Template():      {"name", "days"},
-		AccountSuspended{}.Template():    {},
-		AccountReactivated{}.Template():  {},
-		RoleChanged{}.Template():         {"role"},
-		IdentityLinked{}.Template():      {"issuer"},
-		SubscriptionChanged{}.Template(): {"plan", "status"},
-	}[template]
+	for _, content := range contents {
+		if content.like.Template() == template {
+			fields, _ := fieldsOf(content.like) // what holds nothing yet can be written
+			return slices.Sorted(maps.Keys(fields))
+		}
+	}
+	return nil
 }
 
 func checkFields(template string, data []byte) error {
@@ -68,35 +88,6 @@ func checkFields(template string, data []byte) error {
 	return nil
 }
 
-// decode reads the data into a content of the type of its first argument.
-func decode(like Content, data []byte) (Content, error) {
-	switch like.(type) {
-	case Welcome:
-		return into[Welcome](data)
-	case PasswordReset:
-		return into[PasswordReset](data)
-	case DataExportReady:
-		return into[DataExportReady](data)
-	case DailyReport:
-		return into[DailyReport](data)
-	case Contact:
-		return into[Contact](data)
-	case ProjectDeleted:
-		return into[ProjectDeleted](data)
-	case AccountSuspended:
-		return into[AccountSuspended](data)
-	case AccountReactivated:
-		return into[AccountReactivated](data)
-	case RoleChanged:
-		return into[RoleChanged](data)
-	case IdentityLinked:
-		return into[IdentityLinked](data)
-	case SubscriptionChanged:
-		return into[SubscriptionChanged](data)
-	}
-	return nil, fmt.Errorf("nobody reads the content of %s", like.Template())
-}
-
 func into[C Content](data []byte) (Content, error) {
 	var content C
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -115,6 +106,15 @@ func into[C Content](data []byte) (Content, error) {
 
 // WriteContent returns the content as JSON, for ReadContent.
 func WriteContent(content Content) ([]byte, error) {
+	fields, err := fieldsOf(content)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(fields)
+}
+
+// fieldsOf returns the fields of a content in JSON by their names in lower case.
+func fieldsOf(content Content) (map[string]json.RawMessage, error) {
 	written, err := json.Marshal(content)
 	if err != nil {
 		return nil, err
@@ -123,9 +123,9 @@ func WriteContent(content Content) ([]byte, error) {
 	if err := json.Unmarshal(written, &object); err != nil {
 		return nil, err
 	}
-	lower := make(map[string]json.RawMessage, len(object))
+	fields := make(map[string]json.RawMessage, len(object))
 	for name, value := range object {
-		lower[strings.ToLower(name)] = value
+		fields[strings.ToLower(name)] = value
 	}
-	return json.Marshal(lower)
+	return fields, nil
 }

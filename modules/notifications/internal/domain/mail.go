@@ -124,11 +124,3 @@ func (IdentityLinked) Template() string { return "identity_linked" }
 
 // Template returns the name of the template.
 func (SubscriptionChanged) Template() string { return "subscription_changed" }
-
-// Contents returns one value of every content, to check that each has its template.
-func Contents() []Content {
-	return []Content{
-		Welcome{}, PasswordReset{}, DataExportReady{}, DailyReport{}, Contact{}, ProjectDeleted{}, AccountSuspended{},
-		AccountReactivated{}, RoleChanged{}, IdentityLinked{}, SubscriptionChanged{},
-	}
-}
