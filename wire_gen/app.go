@@ -9,13 +9,17 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/telemetry"
 )
 
 // App is the program, put together.
@@ -23,16 +27,16 @@ type App struct {
 	Server  *httpserver.Server
 	Modules *Modules
 
-	verifier *auth.Verifier
-	bus      *bus.Bus
-	jobs     *jobs.Client
-	trail    *audit.Log
-	roles    Roles
-	drain    time.Duration // how long running requests may take to finish when the program is stopped
+	beside []func(context.Context) // what runs beside the server
+	bus    *bus.Bus
+	jobs   *jobs.Client
+	trail  *audit.Log
+	roles  Roles
+	drain  time.Duration // how long running requests may take to finish when the program is stopped
 }
 
 func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
-	carrier *bus.Bus, background *jobs.Client, described house, trail *audit.Log, roles Roles) (*App, error) {
+	carrier *bus.Bus, background *jobs.Client, described house, trail *audit.Log, metrics *telemetry.Metrics, roles Roles, log *zap.Logger) (*App, error) {
 	modules.Notifications.Report(modules.Describe)
 	deliveries, err := carrier.Register(described)
 	if err != nil {
@@ -44,10 +48,28 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 	if err := background.Register(deliveries); err != nil {
 		return nil, err
 	}
+	beside := []func(context.Context){verifier.Run}
+	if address := settings.Platform.HTTP.MetricsAddr; address != "" {
+		countEvents(metrics, carrier)
+		beside = append(beside, func(ctx context.Context) { metrics.Serve(ctx, address, log) })
+	}
 	drain := settings.Platform.HTTP.RequestTimeout + margin
 	return &App{
-		Server: server, Modules: modules, verifier: verifier, bus: carrier, jobs: background, trail: trail, roles: roles, drain: drain,
+		Server: server, Modules: modules, beside: beside, bus: carrier, jobs: background, trail: trail, roles: roles, drain: drain,
 	}, nil
+}
+
+// countEvents adds what becomes of events to the metrics.
+func countEvents(metrics *telemetry.Metrics, carrier *bus.Bus) {
+	metrics.Counts("events_total", "What this process made of events: handled (repeated ones too), failed attempts, dead, and unknown ones that were passed over.",
+		[]string{"consumer", "outcome"}, func(tell func(int64, ...string)) {
+			for name, c := range carrier.Consumers() {
+				tell(c.Handled, name, "handled")
+				tell(c.Failed, name, "failed")
+				tell(c.Dead, name, "dead")
+				tell(c.Unknown, name, "unknown")
+			}
+		})
 }
 
 // The roles a process can have, as the flag of serve names them.
@@ -105,14 +127,13 @@ func (a *App) Serve(ctx context.Context, listener net.Listener) error {
 	})()
 
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		a.verifier.Run(background)
-	}()
+	var beside sync.WaitGroup
+	for _, run := range a.beside {
+		beside.Go(func() { run(background) })
+	}
 	err := a.Server.Serve(ctx, listener, a.drain)
 	stop()
-	<-ended
+	beside.Wait()
 	return errors.Join(err, a.stopWork(context.WithoutCancel(ctx), told))
 }
 

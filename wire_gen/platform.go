@@ -29,6 +29,7 @@ import (
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/ratelimit"
+	"github.com/omnistack/omnistack/platform/telemetry"
 	"github.com/omnistack/omnistack/schema"
 )
 
@@ -153,7 +154,7 @@ func migrated(db *database.DB) func(ctx context.Context) error {
 }
 
 // newLimiter returns nil when nothing is limited.
-func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, log *zap.Logger) ratelimit.Limiter {
+func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, metrics *telemetry.Metrics, log *zap.Logger) ratelimit.Limiter {
 	if !settings.Platform.RateLimit.Enabled {
 		return nil
 	}
@@ -162,7 +163,15 @@ func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, log
 		return local
 	}
 	shared := ratelimit.NewShared(ratelimit.NewRedis(client), local)
+	var away atomic.Bool
+	metrics.Gauge("ratelimit_redis_up", "Whether calls are counted in Redis; 0 while each process counts by itself.", func() float64 {
+		if away.Load() {
+			return 0
+		}
+		return 1
+	})
 	shared.Switched = func(err error) {
+		away.Store(err != nil)
 		if err == nil {
 			log.Info("calls are counted in Redis again")
 			return

@@ -17,6 +17,7 @@ import (
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
+	"github.com/omnistack/omnistack/platform/telemetry"
 )
 
 // Build puts the program together. The function it returns releases what was opened, in the reverse order.
@@ -42,6 +43,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		newIdempotency,
 		newHouse,
 		audit.New,
+		telemetry.NewMetrics,
 		newLimiter,
 		newServer,
 		newApp,

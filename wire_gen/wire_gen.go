@@ -20,6 +20,7 @@ import (
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
+	"github.com/omnistack/omnistack/platform/telemetry"
 	"go.uber.org/zap"
 )
 
@@ -37,7 +38,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	clock := newClock()
-	limiter := newLimiter(settings, client, clock, log)
+	metrics := telemetry.NewMetrics()
+	limiter := newLimiter(settings, client, clock, metrics, log)
 	devIssuer, err := OpenDevIssuer(settings, clock)
 	if err != nil {
 		cleanup2()
@@ -106,7 +108,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
-	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, wiregenHouse, auditLog, roles)
+	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, wiregenHouse, auditLog, metrics, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()

@@ -335,7 +335,7 @@ type ConsumerStats struct {
 }
 
 func (b *Bus) stats(ctx context.Context, _ *struct{}) (*httpserver.Object[EventStats], error) {
-	stats := EventStats{Consumers: map[string]ConsumerStats{}}
+	stats := EventStats{Consumers: b.Consumers()}
 	var err error
 	if stats.Events, err = database.One(b.db.Read(ctx).Raw("SELECT count(*) FROM events_outbox"), database.Scalar[int64]); err != nil {
 		return nil, err
@@ -343,10 +343,16 @@ func (b *Bus) stats(ctx context.Context, _ *struct{}) (*httpserver.Object[EventS
 	if stats.Dead, err = database.One(b.db.Read(ctx).Raw("SELECT count(*) FROM events_inbox WHERE state = ?", stateDead), database.Scalar[int64]); err != nil {
 		return nil, err
 	}
+	return &httpserver.Object[EventStats]{Body: stats}, nil
+}
+
+// Consumers returns what this process made of events since it began, by the names of the consumers.
+func (b *Bus) Consumers() map[string]ConsumerStats {
+	stats := make(map[string]ConsumerStats, len(b.consumers))
 	for name, c := range b.consumers {
-		stats.Consumers[name] = ConsumerStats{
+		stats[name] = ConsumerStats{
 			Event: c.Event, Handled: c.handled.Load(), Failed: c.failed.Load(), Dead: c.dead.Load(), Unknown: c.strange.Load(),
 		}
 	}
-	return &httpserver.Object[EventStats]{Body: stats}, nil
+	return stats
 }

@@ -1,4 +1,4 @@
-// Package telemetry is what the process tells about itself. Today that is its log.
+// Package telemetry is what the process tells about itself. Today that is its log and a few metrics.
 package telemetry
 
 import (

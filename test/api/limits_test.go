@@ -229,7 +229,7 @@ func TestPreflightsAreNotCounted(t *testing.T) {
 func TestClientsDoNotNoticeThatRedisIsGone(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewRedisServer(t)
-	app := apptest.Start(t, database.SQLite, limitsOn, "RATE_LIMIT_DEFAULT=1000000/minute", "REDIS_URL="+server.URL)
+	app := apptest.Start(t, database.SQLite, limitsOn, measured, "RATE_LIMIT_DEFAULT=1000000/minute", "REDIS_URL="+server.URL)
 	var load sync.WaitGroup
 	ended := make(chan struct{})
 	var answered atomic.Int64
@@ -254,11 +254,11 @@ func TestClientsDoNotNoticeThatRedisIsGone(t *testing.T) {
 	away := func(what string, leave, comeBack func()) {
 		left, returned := told(gone), told(back)
 		leave()
-		apptest.Await(t, what+" to be noticed", func() bool { return told(gone) > left })
+		apptest.Await(t, what+" to be noticed", func() bool { return told(gone) > left && metrics(t, app, "omnistack_ratelimit_redis_up 0") })
 		before := answered.Load()
 		apptest.Await(t, "clients to be served meanwhile", func() bool { return answered.Load() > before+20 })
 		comeBack()
-		apptest.Await(t, "the end of that", func() bool { return told(back) > returned })
+		apptest.Await(t, "the end of that", func() bool { return told(back) > returned && metrics(t, app, "omnistack_ratelimit_redis_up 1") })
 	}
 	away("the frost", server.Freeze, server.Thaw)
 	away("the death", server.Kill, func() {

@@ -47,7 +47,7 @@ func EachEngine(t *testing.T, test func(t *testing.T, app *App), settings ...str
 
 // Start runs the product over an isolated database of the engine until the test ends. Each setting is in the form
 // "NAME=value" and goes on top of the defaults of ENVIRONMENT=test, in which nothing is limited here: tests call as often
-// as they like, unless RATE_LIMIT_ENABLED=true.
+// as they like, unless RATE_LIMIT_ENABLED=true, and no metrics are served.
 func Start(t testing.TB, engine database.Engine, settings ...string) *App {
 	t.Helper()
 	return StartOn(t, testkit.DatabaseOptions(t, engine), settings...)
@@ -58,7 +58,7 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	t.Helper()
 	environ := append([]string{
 		"ENVIRONMENT=test", "PORT=0", "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
-		"RATE_LIMIT_ENABLED=false",
+		"RATE_LIMIT_ENABLED=false", "METRICS_ADDR=off",
 	}, settings...)
 	loaded, _, err := wiregen.LoadSettings(config.Sources{Dir: t.TempDir(), Environ: environ})
 	if err != nil {
