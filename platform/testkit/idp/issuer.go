@@ -35,9 +35,10 @@ func New(t testing.TB, shape Shape) *Issuer {
 func (k *Keys) Serve(shape Shape) *Issuer {
 	k.Helper()
 	i := &Issuer{Keys: k, Shape: shape, jwks: k.JWKS()}
-	server := httptest.NewServer(i)
+	server := httptest.NewUnstartedServer(i)
+	i.URL = "http://" + server.Listener.Addr().String() // before anybody can ask
+	server.Start()
 	k.Cleanup(server.Close)
-	i.URL = server.URL
 	return i
 }
 
