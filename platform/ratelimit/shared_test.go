@@ -406,11 +406,11 @@ func (noScript) RedisError()     {}
 func TestManyAreAskedAboutTogether(t *testing.T) {
 	t.Parallel()
 	client := open(t, testkit.Redis(t))
-	asked, hold := 0, make(chan struct{})
+	asked, held, hold := 0, make(chan struct{}, 10), make(chan struct{})
 	limiter := NewRedis(client)
 	take(t, limiter, "ann", quota(1000, day), 1) // brings the script
 	client.AddHook(counting{&asked})
-	client.AddHook(holding{hold})
+	client.AddHook(holding{held, hold})
 	var running sync.WaitGroup
 	call := func() {
 		running.Go(func() { take(t, limiter, "ann", quota(1000, day), 1) })
@@ -428,7 +428,7 @@ func TestManyAreAskedAboutTogether(t *testing.T) {
 		}
 	}
 	call()
-	await(0) // it is being asked about
+	<-held // it is being asked about
 	for range most + 50 {
 		call()
 	}
@@ -443,14 +443,15 @@ func TestManyAreAskedAboutTogether(t *testing.T) {
 	}
 }
 
-// holding lets nothing be sent before the channel says so.
-type holding struct{ hold chan struct{} }
+// holding lets nothing be sent before hold says so, and tells held that there is something.
+type holding struct{ held, hold chan struct{} }
 
 func (holding) DialHook(next redis.DialHook) redis.DialHook          { return next }
 func (holding) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
 func (h holding) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		h.held <- struct{}{}
 		<-h.hold
 		return next(ctx, cmds)
 	}
