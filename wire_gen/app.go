@@ -53,6 +53,11 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 		countEvents(metrics, carrier)
 		beside = append(beside, func(ctx context.Context) { metrics.Serve(ctx, address, log) })
 	}
+	for _, m := range described {
+		if m.Run != nil && roles.API {
+			beside = append(beside, m.Run)
+		}
+	}
 	drain := settings.Platform.HTTP.RequestTimeout + margin
 	return &App{
 		Server: server, Modules: modules, beside: beside, bus: carrier, jobs: background, trail: trail, roles: roles, drain: drain,

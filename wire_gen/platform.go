@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
@@ -253,6 +254,16 @@ func usersDeps(settings *Settings, db *database.DB, events events.Publisher, bac
 	return usersmod.Deps{
 		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Principals: principals, Verifier: verifier,
 		Auth: settings.Platform.Auth, Settings: &settings.Users, Issuer: providers[0].Issuer,
+	}
+}
+
+func billingDeps(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, cursors page.Cursors,
+	keys *keyring.Keyring, clock clock.Clock) billingmod.Deps {
+	conf := settings.Platform
+	return billingmod.Deps{
+		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Settings: &settings.Billing,
+		PublicURL: conf.HTTP.PublicURL, APIPrefix: conf.HTTP.APIPrefix, FrontendURL: conf.HTTP.FrontendURL,
+		DataDir: conf.Core.DataDir, Environment: conf.Core.Environment,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
 	"github.com/go-json-experiment/json"
 
 	"github.com/omnistack/omnistack/platform/auth"
@@ -285,6 +286,19 @@ func (s *Server) mounted(route Route) string {
 		return route.Path
 	}
 	return s.options.HTTP.APIPrefix + route.Path
+}
+
+// Tool mounts a handler that speaks HTTP by itself at a path of the root and at everything below it, for clients on this machine
+// only. It is for what stands in for somebody else's server while one develops: it answers in that one's words, not in ours.
+func (r *Router) Tool(path, summary string, handler http.Handler) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		route := Route{
+			Method: method, Path: path + "/*rest", AtRoot: true, Guard: Public, Rate: RateExempt, Local: true, Hidden: true,
+			Summary: summary, Module: r.module, Full: path + "/*rest",
+		}
+		r.server.addRoute(&route)
+		r.server.handle(method, route.Full, func(c *gin.Context) { handler.ServeHTTP(c.Writer, c.Request) })
+	}
 }
 
 // URL returns the path at which a path below API_V1_STR is mounted, for Location headers.

@@ -30,6 +30,7 @@ type Descriptor struct {
 	Tables    []Table                    // its tables, and whose data they hold
 	Settings  config.Group               // what it reads from the environment
 	Metrics   []string                   // the metrics it reports
+	Run       func(ctx context.Context)  // what it does beside the API in the same process, until ctx ends; nil for nothing
 
 	Reporter Reporter // counts for the daily report; nil if it has nothing to say there
 	Exporter Exporter // hands out a person's data; nil if it holds none

@@ -32,12 +32,41 @@ type Client struct {
 // New returns a client for the service of that name, which errors show as details.service. No call takes longer than the
 // timeout.
 func New(service string, timeout time.Duration) *Client {
+	return &Client{service: service, timeout: timeout, http: &http.Client{Transport: transport(), CheckRedirect: stay}}
+}
+
+// maxBody is how many bytes of an answer a library reads.
+const maxBody = 8 << 20
+
+// HTTP returns a client for the library of a service that calls it by itself, within the same bounds: a call takes no longer
+// than the timeout and follows no redirect, and what is more than 8 MiB of an answer is cut off.
+func HTTP(timeout time.Duration) *http.Client {
+	return &http.Client{Transport: bounded{transport()}, CheckRedirect: stay, Timeout: timeout}
+}
+
+func transport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = maxAnswer
-	return &Client{service: service, timeout: timeout, http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return transport
+}
+
+// stay follows no redirect.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// bounded cuts answers off.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip calls, and bounds what is read of the answer.
+func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := b.RoundTripper.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	answer.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(answer.Body, maxBody), answer.Body}
+	return answer, nil
 }
 
 // Answer is what a service says.

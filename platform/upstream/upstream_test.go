@@ -204,3 +204,45 @@ func TestFailedTellsWhetherToTryAgain(t *testing.T) {
 		}
 	}
 }
+
+// A library's client keeps to the same bounds as ours.
+func TestWhatALibraryMayDo(t *testing.T) {
+	hang := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, "/", http.StatusFound)
+		case "/hang":
+			<-hang
+		case "/endless":
+			chunk := make([]byte, 1<<20)
+			for range 9 {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(hang) }) // before the server waits for its handlers
+
+	client := upstream.HTTP(20 * time.Second)
+	get := func(client *http.Client, path string) (status, read int, err error) {
+		answer, err := client.Get(server.URL + path)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		return answer.StatusCode, len(body), err
+	}
+	if status, _, err := get(client, "/away"); status != http.StatusFound || err != nil {
+		t.Errorf("a redirect: %d, %v", status, err)
+	}
+	if _, read, err := get(client, "/endless"); read != 8<<20 || err != nil {
+		t.Errorf("of nine MiB %d bytes were read, %v", read, err)
+	}
+	if _, _, err := get(upstream.HTTP(50*time.Millisecond), "/hang"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("what takes too long: %v", err)
+	}
+}

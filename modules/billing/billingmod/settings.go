@@ -1,8 +1,3 @@
-// Package billingmod composes the billing module.
-//
-// Today it holds the module's settings, which decide whether payments are taken, for what prices, and which plans there
-// are. Settings are checked from the first day, so that a deployment's variables are known to be good before the
-// capability that uses them arrives.
 package billingmod
 
 import (
@@ -17,11 +12,15 @@ const Owner = "billing"
 // Settings holds the settings of the billing module.
 type Settings struct {
 	StripeSecretKey      config.Secret `env:"STRIPE_SECRET_KEY" help:"The secret or restricted key for Stripe's API; without it no payments are taken."`
-	StripeWebhookSecret  config.Secret `env:"STRIPE_WEBHOOK_SECRET" help:"The signing secret of the webhook endpoint in Stripe."`
+	StripeWebhookSecret  config.Secret `env:"STRIPE_WEBHOOK_SECRET" help:"The signing secret of the webhook endpoint in Stripe; while it is replaced both, with a comma between them."`
 	StripePriceIDMonthly string        `env:"STRIPE_PRICE_ID_MONTHLY" help:"The Stripe price of the plan pro, paid monthly."`
 	StripePriceIDYearly  string        `env:"STRIPE_PRICE_ID_YEARLY" help:"The Stripe price of the plan pro, paid yearly."`
 	StripeAPIBase        string        `env:"STRIPE_API_BASE" is:"base" help:"Another server that speaks Stripe's API, such as stripe-mock; unset, Stripe itself."`
+	StripePromotionCodes bool          `env:"STRIPE_PROMOTION_CODES" default:"false" help:"Whether the checkout takes promotion codes."`
+	StripeAutomaticTax   bool          `env:"STRIPE_AUTOMATIC_TAX" default:"false" help:"Whether Stripe Tax computes taxes at the checkout."`
 	CatalogFile          string        `env:"BILLING_CATALOG_FILE" is:"file" help:"A file of plans, instead of the built-in ones."`
+	GraceDays            int           `env:"BILLING_GRACE_DAYS" default:"7" min:"0" max:"365" help:"For how many days a plan counts while a payment is late."`
+	ReturnURL            string        `env:"BILLING_RETURN_URL" is:"base" help:"Where people come back to from the pages of Stripe; unset, /billing of FRONTEND_URL."`
 }
 
 // Group returns s as a group for config.Load.
@@ -29,6 +28,18 @@ func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Stru
 
 // Available reports whether payments can be taken.
 func (s *Settings) Available() bool { return s.StripeSecretKey != "" }
+
+// webhookSecrets returns the secrets that a webhook may be signed with, none when no payments are taken.
+func (s *Settings) webhookSecrets() []string {
+	if s.StripeWebhookSecret == "" {
+		return nil
+	}
+	secrets := strings.Split(s.StripeWebhookSecret.Reveal(), ",")
+	for i := range secrets {
+		secrets[i] = strings.TrimSpace(secrets[i])
+	}
+	return secrets
+}
 
 // Validate checks that the key and the webhook's secret come together: with one alone, customers pay and nothing learns
 // of it, or anybody can say that they paid. It also catches values copied from the wrong line of Stripe's dashboard.
@@ -42,8 +53,13 @@ func (s *Settings) Validate(check *config.Check) {
 	if strings.HasPrefix(s.StripeSecretKey.Reveal(), "pk_") {
 		check.Refuse("STRIPE_SECRET_KEY", "must be a secret key (sk_…) or restricted key (rk_…), not the publishable one (pk_…)")
 	}
-	if strings.HasPrefix(s.StripeWebhookSecret.Reveal(), "we_") {
-		check.Refuse("STRIPE_WEBHOOK_SECRET", "must be the endpoint's signing secret (whsec_…), not its id (we_…)")
+	for _, secret := range s.webhookSecrets() {
+		switch {
+		case strings.HasPrefix(secret, "we_"):
+			check.Refuse("STRIPE_WEBHOOK_SECRET", "must be the endpoint's signing secret (whsec_…), not its id (we_…)")
+		case secret == "":
+			check.Refuse("STRIPE_WEBHOOK_SECRET", "has an empty secret beside a comma")
+		}
 	}
 	for _, price := range []struct{ name, id string }{
 		{"STRIPE_PRICE_ID_MONTHLY", s.StripePriceIDMonthly}, {"STRIPE_PRICE_ID_YEARLY", s.StripePriceIDYearly},

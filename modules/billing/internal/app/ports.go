@@ -99,11 +99,8 @@ type Store interface {
 	// FindWebhook returns what was posted, or errs.NotFound.
 	FindWebhook(ctx context.Context, webhookID string) (Webhook, error)
 
-	// CloseWebhook notes that a webhook is processed.
-	CloseWebhook(ctx context.Context, webhookID string, at time.Time) error
-
-	// ReopenWebhook makes a webhook wait again that was processed, or returns errs.NotFound.
-	ReopenWebhook(ctx context.Context, webhookID string) error
+	// SaveWebhook writes what can change of a webhook: what it saw, and that it is processed. None is errs.NotFound.
+	SaveWebhook(ctx context.Context, webhook Webhook) error
 
 	// ListWebhooks returns the items of one page, the newest first, and the number of all.
 	ListWebhooks(ctx context.Context, window page.Window) (items []Webhook, total int64, err error)

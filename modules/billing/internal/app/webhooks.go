@@ -25,20 +25,28 @@ func (a *App) Verify(signature string, body []byte) (Post, error) {
 // Receive keeps a post that Verify returned, to be processed soon. The second time it does nothing.
 func (a *App) Receive(ctx context.Context, post Post) error {
 	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		webhook := Webhook{Post: post, ReceivedAt: a.Clock.Now()}
-		if post.CustomerID != "" {
-			account, err := a.Store.FindCustomer(ctx, post.CustomerID)
-			if err != nil && !errs.Is(err, errs.NotFound) {
-				return err
-			}
-			webhook.Seen = account.Asked
+		seen, err := a.seen(ctx, post.CustomerID)
+		if err != nil {
+			return err
 		}
-		added, err := a.Store.AddWebhook(ctx, webhook)
+		added, err := a.Store.AddWebhook(ctx, Webhook{Post: post, Seen: seen, ReceivedAt: a.Clock.Now()})
 		if err != nil || !added {
 			return err
 		}
 		return a.Queue.ProcessWebhook(ctx, post.ID)
 	})
+}
+
+// seen returns how many fetches of a customer have begun, 0 for nobody's.
+func (a *App) seen(ctx context.Context, customerID string) (int64, error) {
+	if customerID == "" {
+		return 0, nil
+	}
+	account, err := a.Store.FindCustomer(ctx, customerID)
+	if errs.Is(err, errs.NotFound) {
+		return 0, nil
+	}
+	return account.Asked, err
 }
 
 // ProcessWebhook brings the account that a post is about up to date. It does so once, and not at all when a fetch that began
@@ -48,7 +56,10 @@ func (a *App) ProcessWebhook(ctx context.Context, webhookID string) error {
 	if err != nil || !webhook.ProcessedAt.IsZero() {
 		return err
 	}
-	closing := func(ctx context.Context) error { return a.Store.CloseWebhook(ctx, webhookID, a.Clock.Now()) }
+	closing := func(ctx context.Context) error {
+		webhook.ProcessedAt = a.Clock.Now()
+		return a.Store.SaveWebhook(ctx, webhook)
+	}
 	if webhook.CustomerID == "" {
 		return a.Tx.WithinTx(ctx, closing)
 	}
@@ -62,21 +73,29 @@ func (a *App) ProcessWebhook(ctx context.Context, webhookID string) error {
 	return a.sync(ctx, account.User, closing)
 }
 
+// ReplayWebhook has a webhook processed again, whatever has been fetched since it came, or returns errs.NotFound.
+func (a *App) ReplayWebhook(ctx context.Context, webhookID string) error {
+	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		webhook, err := a.Store.FindWebhook(ctx, webhookID)
+		if err != nil {
+			return err
+		}
+		if webhook.Seen, err = a.seen(ctx, webhook.CustomerID); err != nil {
+			return err
+		}
+		webhook.ProcessedAt = time.Time{}
+		if err := a.Store.SaveWebhook(ctx, webhook); err != nil {
+			return err
+		}
+		return a.Queue.ProcessWebhook(ctx, webhookID)
+	})
+}
+
 // Webhooks returns a page of what was posted, the newest first.
 func (a *App) Webhooks(ctx context.Context, request page.Request) (page.Page[Webhook], error) {
 	return page.List(a.Cursors, request, []string{"billing webhooks"},
 		func(webhook Webhook) page.Key { return page.At(webhook.ReceivedAt, webhook.ID) },
 		func(part page.Window) ([]Webhook, int64, error) { return a.Store.ListWebhooks(ctx, part) })
-}
-
-// ReplayWebhook has a webhook processed again, or returns errs.NotFound.
-func (a *App) ReplayWebhook(ctx context.Context, webhookID string) error {
-	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		if err := a.Store.ReopenWebhook(ctx, webhookID); err != nil {
-			return err
-		}
-		return a.Queue.ProcessWebhook(ctx, webhookID)
-	})
 }
 
 // PurgeWebhooks removes what was posted long ago.
