@@ -15,6 +15,7 @@ import (
 // Modules are the bounded contexts, put together.
 type Modules struct {
 	Users         *usersmod.Module
+	Billing       *billingmod.Module
 	Projects      *projectsmod.Module
 	Notifications *notificationsmod.Module
 
@@ -25,8 +26,8 @@ type Modules struct {
 func (m *Modules) Describe() []module.Descriptor {
 	return []module.Descriptor{
 		aimod.Describe(&m.Settings.AI),
-		billingmod.Describe(&m.Settings.Billing),
 		m.Users.Describe(),
+		m.Billing.Describe(),
 		m.Projects.Describe(),
 		m.Notifications.Describe(),
 	}
@@ -35,8 +36,8 @@ func (m *Modules) Describe() []module.Descriptor {
 // ModuleSettings are the settings of the modules.
 type ModuleSettings struct {
 	AI            aimod.Settings
-	Billing       billingmod.Settings
 	Users         usersmod.Settings
+	Billing       billingmod.Settings
 	Notifications notificationsmod.Settings
 }
 
@@ -44,8 +45,8 @@ type ModuleSettings struct {
 func (s *ModuleSettings) groups() []config.Group {
 	return []config.Group{
 		s.AI.Group(),
-		s.Billing.Group(),
 		s.Users.Group(),
+		s.Billing.Group(),
 		s.Notifications.Group(),
 	}
 }

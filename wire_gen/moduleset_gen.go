@@ -7,6 +7,7 @@ package wiregen
 import (
 	"github.com/google/wire"
 
+	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
@@ -16,6 +17,8 @@ import (
 var moduleSet = wire.NewSet(
 	usersDeps,
 	usersmod.New,
+	billingDeps,
+	billingmod.New,
 	wire.Struct(new(projectsmod.Deps), "*"),
 	projectsmod.New,
 	notificationsDeps,

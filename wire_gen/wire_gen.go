@@ -8,6 +8,7 @@ package wiregen
 
 import (
 	"context"
+	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
@@ -79,6 +80,13 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	accounts := accountsOf(module)
 	keys := keysOf(module)
 	gate := newGate(verifier, accounts, keys, principalCache, log)
+	billingmodDeps := billingDeps(settings, db, busBus, jobsClient, cursors, keyring, clock)
+	billingmodModule, err := billingmod.New(billingmodDeps)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  busBus,
@@ -95,6 +103,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	}
 	modules := &Modules{
 		Users:         module,
+		Billing:       billingmodModule,
 		Projects:      projectsmodModule,
 		Notifications: notificationsmodModule,
 		Settings:      settings,
@@ -127,6 +136,11 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	if err != nil {
 		return nil, err
 	}
+	billingmodDeps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
+	billingmodModule, err := billingmod.New(billingmodDeps)
+	if err != nil {
+		return nil, err
+	}
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  events2,
@@ -141,6 +155,7 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	}
 	modules := &Modules{
 		Users:         module,
+		Billing:       billingmodModule,
 		Projects:      projectsmodModule,
 		Notifications: notificationsmodModule,
 		Settings:      settings,

@@ -40,10 +40,11 @@ var libraries = []library{
 	{"github.com/rs/cors", "platform/httpserver"},
 	{"github.com/santhosh-tekuri/jsonschema", "test/contract_test"},
 	{"github.com/spf13/cobra", "cmd/omnistack cmd/scaffold"},
+	{"github.com/stripe/stripe-go", "modules/billing/internal/adapters/stripe"},
 	{"github.com/wneessen/go-mail", "modules/notifications/internal/adapters/smtp"},
 	{"go.uber.org/zap", "cmd/omnistack platform/bus platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},
-	{"go.yaml.in/yaml", "test/security"},
+	{"go.yaml.in/yaml", "modules/billing/internal/adapters/catalog test/security"},
 	{"golang.org/x/sync", "platform/auth platform/httpserver"},
 	{"golang.org/x/text", "platform/fold"},
 	{"golang.org/x/tools", "cmd/scaffold test/arch_test"},

@@ -83,7 +83,7 @@ func New(deps Deps) (*Module, error) {
 		secrets = []string{"whsec_" + hex.EncodeToString(sign.Sign([]byte("webhook")))}
 		m.simulator, err = simulator.New(simulator.Options{
 			Clock: deps.Clock, File: filepath.Join(deps.DataDir, "stripe.json"), Base: simulated, URL: options.APIBase,
-			Key: options.Key, Secret: secrets[0], Hook: deps.PublicURL + deps.APIPrefix + httpapi.Webhook, Prices: prices(plans),
+			Key: options.Key, Secret: secrets[0], Hook: deps.PublicURL + deps.APIPrefix + httpapi.HookPath, Prices: prices(plans),
 		})
 		if err != nil {
 			return nil, err

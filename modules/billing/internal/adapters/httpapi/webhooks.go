@@ -9,12 +9,12 @@ import (
 	"github.com/omnistack/omnistack/platform/httpserver"
 )
 
-// Webhook is the path of what Stripe posts to, below API_V1_STR.
-const Webhook = "/public/webhooks/stripe"
+// HookPath is the path of what Stripe posts to, below API_V1_STR.
+const HookPath = "/public/webhooks/stripe"
 
 func (a *API) registerWebhooks(r *httpserver.Router) {
 	httpserver.Mutation(r, httpserver.Route{
-		Method: http.MethodPost, Path: Webhook, Guard: httpserver.Signature, Rate: httpserver.RateWebhook,
+		Method: http.MethodPost, Path: HookPath, Guard: httpserver.Signature, Rate: httpserver.RateWebhook,
 		Summary: "Hear from Stripe that something changed", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 	}, a.hear)
 	const list = "/admin/billing/webhooks"
