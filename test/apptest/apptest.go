@@ -56,8 +56,14 @@ func Start(t testing.TB, engine database.Engine, settings ...string) *App {
 // StartOn is Start over a database that the test brings. It is migrated if it isn't yet.
 func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // first, so that the product knows where it will be
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() }) // it is closed already once it was served
+	url := "http://" + listener.Addr().String()
 	environ := append([]string{
-		"ENVIRONMENT=test", "PORT=0", "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
+		"ENVIRONMENT=test", "PORT=0", "PUBLIC_URL=" + url, "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
 		"RATE_LIMIT_ENABLED=false", "METRICS_ADDR=off",
 	}, settings...)
 	loaded, _, err := wiregen.LoadSettings(config.Sources{Dir: t.TempDir(), Environ: environ})
@@ -73,10 +79,6 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 		t.Fatal(err)
 	}
 	t.Cleanup(release)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	served := make(chan error, 1)
 	go func() { served <- product.Serve(ctx, listener) }()
 	t.Cleanup(func() {
@@ -95,7 +97,6 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 			t.Errorf("closing the test's way into the database: %v", err)
 		}
 	})
-	url := "http://" + listener.Addr().String()
 	return &App{
 		API: testkit.NewAPI(t, url), URL: url, DB: db, Routes: product.Server.Routes(), Logs: logs, Settings: loaded,
 		Stop: stop,
