@@ -14,8 +14,8 @@ import (
 
 // Modules are the bounded contexts, put together.
 type Modules struct {
-	Users         *usersmod.Module
 	Billing       *billingmod.Module
+	Users         *usersmod.Module
 	Projects      *projectsmod.Module
 	Notifications *notificationsmod.Module
 
@@ -26,8 +26,8 @@ type Modules struct {
 func (m *Modules) Describe() []module.Descriptor {
 	return []module.Descriptor{
 		aimod.Describe(&m.Settings.AI),
-		m.Users.Describe(),
 		m.Billing.Describe(),
+		m.Users.Describe(),
 		m.Projects.Describe(),
 		m.Notifications.Describe(),
 	}
@@ -36,8 +36,8 @@ func (m *Modules) Describe() []module.Descriptor {
 // ModuleSettings are the settings of the modules.
 type ModuleSettings struct {
 	AI            aimod.Settings
-	Users         usersmod.Settings
 	Billing       billingmod.Settings
+	Users         usersmod.Settings
 	Notifications notificationsmod.Settings
 }
 
@@ -45,8 +45,8 @@ type ModuleSettings struct {
 func (s *ModuleSettings) groups() []config.Group {
 	return []config.Group{
 		s.AI.Group(),
-		s.Users.Group(),
 		s.Billing.Group(),
+		s.Users.Group(),
 		s.Notifications.Group(),
 	}
 }

@@ -15,10 +15,10 @@ import (
 
 // moduleSet makes the modules out of what the platform gives them.
 var moduleSet = wire.NewSet(
-	usersDeps,
-	usersmod.New,
 	billingDeps,
 	billingmod.New,
+	usersDeps,
+	usersmod.New,
 	wire.Struct(new(projectsmod.Deps), "*"),
 	projectsmod.New,
 	notificationsDeps,

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
@@ -207,6 +208,8 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, limite
 		Limiter: limiter,
 		Rates:   settings.Platform.RateLimit,
 
+		RateFactor: func(plan string) int { return modules.Billing.Entitlements().Plan(plan).RateFactor },
+
 		Idempotency: keys,
 	}
 	if !settings.Platform.Core.Environment.OnDesk() {
@@ -278,6 +281,8 @@ func notificationsDeps(settings *Settings, db *database.DB, background *jobs.Cli
 		Environment: conf.Core.Environment, Output: settings.Output,
 	}
 }
+
+func entitlementsOf(billed *billingmod.Module) billing.Entitlements { return billed.Entitlements() }
 
 func accountsOf(users *usersmod.Module) auth.Accounts { return users.Accounts() }
 

@@ -87,11 +87,13 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
+	entitlements := entitlementsOf(billingmodModule)
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  busBus,
 		Cursors: cursors,
 		Clock:   clock,
+		Plans:   entitlements,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
 	notificationsmodDeps := notificationsDeps(settings, db, jobsClient, cursors, keyring, clock, module, projectsmodModule)
@@ -102,8 +104,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	modules := &Modules{
-		Users:         module,
 		Billing:       billingmodModule,
+		Users:         module,
 		Projects:      projectsmodModule,
 		Notifications: notificationsmodModule,
 		Settings:      settings,
@@ -131,31 +133,33 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 
 // buildModules puts the modules together over the given platform.
 func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
-	deps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, clock2, providers)
-	module, err := usersmod.New(deps)
+	deps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
+	module, err := billingmod.New(deps)
 	if err != nil {
 		return nil, err
 	}
-	billingmodDeps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
-	billingmodModule, err := billingmod.New(billingmodDeps)
+	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, clock2, providers)
+	usersmodModule, err := usersmod.New(usersmodDeps)
 	if err != nil {
 		return nil, err
 	}
+	entitlements := entitlementsOf(module)
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  events2,
 		Cursors: cursors,
 		Clock:   clock2,
+		Plans:   entitlements,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
-	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, module, projectsmodModule)
+	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, usersmodModule, projectsmodModule)
 	notificationsmodModule, err := notificationsmod.New(notificationsmodDeps)
 	if err != nil {
 		return nil, err
 	}
 	modules := &Modules{
-		Users:         module,
-		Billing:       billingmodModule,
+		Billing:       module,
+		Users:         usersmodModule,
 		Projects:      projectsmodModule,
 		Notifications: notificationsmodModule,
 		Settings:      settings,

@@ -69,5 +69,7 @@ func Templates() map[string][]string {
 		"role_changed":         {"role"},
 		"identity_linked":      {"issuer"},
 		"subscription_changed": {"plan", "status"},
+		"payment_failed":       {"amount", "next"},
+		"trial_ending":         {"plan", "ends"},
 	}
 }

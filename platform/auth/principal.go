@@ -30,6 +30,7 @@ type Principal struct {
 	Role   Role   // RoleUser with an API key, whoever's it is
 	KeyID  string // the API key that a program calls with; empty for a person's token
 	Scopes Scopes // what that key may do; a person needs none
+	Plan   string // what the user pays for, or whoever's the API key is; empty for nothing
 }
 
 // Permit returns nil for a person, and for an API key that has the needed scope; none has 0, which is for people only.
@@ -60,12 +61,13 @@ type Key struct {
 	UserID    string
 	Scopes    Scopes
 	ExpiresAt time.Time // zero for never
+	Plan      string    // what the user pays for; empty for nothing
 }
 
 // principal returns who a call with the key is made by. It has the role of a user, also when its owner is an administrator:
 // a key that leaks must not be one to the whole product.
 func (k Key) principal() Principal {
-	return Principal{UserID: k.UserID, Role: RoleUser, KeyID: k.ID, Scopes: k.Scopes}
+	return Principal{UserID: k.UserID, Role: RoleUser, KeyID: k.ID, Scopes: k.Scopes, Plan: k.Plan}
 }
 
 // Keys finds API keys, of which only hashes are kept.

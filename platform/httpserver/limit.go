@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -36,13 +37,36 @@ var webhookRate = config.Rate{Requests: 6000, Per: time.Minute}
 // the user. Before that the address has a ceiling, and so have all the keys of a user together; ceilings, and what webhooks
 // are posted, are counted by this process alone, and so cost no round trip. A token or key that is refused, but not a missing one,
 // counts against the group auth of the address, and when that is used up the answer is 429. A good token from the same
-// address still passes: a stranger behind the same router must not shut others out.
+// address still passes: a stranger behind the same router must not shut others out. What a user pays for may make the quotas
+// of the user and of the API keys larger.
 type limiting struct {
 	limiter   ratelimit.Limiter
 	ceiling   *ratelimit.Local
 	callers   map[RateGroup]*quota
 	addresses map[RateGroup]*quota // before it is known who calls
 	keys      map[RateGroup]*quota // of all the API keys of a user
+
+	factor func(plan string) int // how many times the quota of callers somebody on the plan has
+	scaled sync.Map              // quotas times a factor, by scale
+}
+
+// scale is a quota times a factor.
+type scale struct {
+	of     *quota
+	factor int
+}
+
+// of returns the quota as it is for somebody on the plan.
+func (l *limiting) of(taken *quota, plan string) *quota {
+	factor := l.factor(plan)
+	if factor == 1 {
+		return taken
+	}
+	if known, found := l.scaled.Load(scale{taken, factor}); found {
+		return known.(*quota)
+	}
+	known, _ := l.scaled.LoadOrStore(scale{taken, factor}, newQuota(taken.Name, times(taken.Rate, factor)))
+	return known.(*quota)
 }
 
 // quota is a quota and what of the headers is always the same about it. They are those of the HTTP contract and of
@@ -63,12 +87,16 @@ func newQuota(name string, rate config.Rate) *quota {
 	}
 }
 
-// newLimiting returns nil without a limiter: then nothing is limited.
-func newLimiting(limiter ratelimit.Limiter, rates config.RateLimit) *limiting {
+// newLimiting returns nil without a limiter: then nothing is limited. Without a factor all plans have the same quotas.
+func newLimiting(limiter ratelimit.Limiter, rates config.RateLimit, factor func(plan string) int) *limiting {
 	if limiter == nil {
 		return nil
 	}
+	if factor == nil {
+		factor = func(string) int { return 1 }
+	}
 	l := &limiting{
+		factor:  factor,
 		limiter: limiter, ceiling: ratelimit.NewLocal(clock.System{}),
 		callers: map[RateGroup]*quota{RateWebhook: newQuota(string(RateWebhook), webhookRate)}, addresses: map[RateGroup]*quota{},
 		keys: map[RateGroup]*quota{},
@@ -130,12 +158,12 @@ func (s *Server) limitCaller(c *gin.Context) {
 	}
 	who := record.principal
 	if who.KeyID != "" {
-		if s.take(c, s.limiting.ceiling, "user:"+who.UserID, s.limiting.keys[record.route.Rate]); c.IsAborted() {
+		if s.take(c, s.limiting.ceiling, "user:"+who.UserID, s.limiting.of(s.limiting.keys[record.route.Rate], who.Plan)); c.IsAborted() {
 			return
 		}
 	}
 	key, taken := s.limiting.quotaOf(record.route, who, netip.Addr{})
-	s.take(c, s.limiting.limiter, key, taken)
+	s.take(c, s.limiting.limiter, key, s.limiting.of(taken, who.Plan))
 }
 
 // limits tells whether calls of the route are limited. There is no route behind a 404 or a 405.

@@ -72,6 +72,10 @@ type Options struct {
 	Limiter ratelimit.Limiter // nil when nothing is limited
 	Rates   config.RateLimit
 
+	// RateFactor returns how many times the quotas somebody on a plan has, 1 or more. It is asked at each call. Nil is the same
+	// for all.
+	RateFactor func(plan string) int
+
 	// Deployed says that it serves others than its developer.
 	Deployed bool
 
@@ -118,7 +122,7 @@ func New(options Options, log *zap.Logger) *Server {
 	s := &Server{options: options, log: log, engine: gin.New(), routes: map[routeKey]*Route{}}
 	s.turns.taken = map[string]chan struct{}{}
 	s.crossOrigin = crossOrigin(options.HTTP.CORSOrigins)
-	s.limiting = newLimiting(options.Limiter, options.Rates)
+	s.limiting = newLimiting(options.Limiter, options.Rates, options.RateFactor)
 
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.RedirectTrailingSlash = false

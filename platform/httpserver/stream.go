@@ -223,7 +223,7 @@ func (st *stream) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
 	who, err := st.server.options.Auth.Authenticate(ctx, st.c.Request.Header["Authorization"])
-	if err == nil && who != st.record.principal {
+	if who.Plan = st.record.principal.Plan; err == nil && who != st.record.principal { // another plan ends no stream
 		return errs.New(errs.Forbidden, "What you may do has changed: open the stream again")
 	}
 	return err

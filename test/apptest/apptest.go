@@ -5,6 +5,8 @@ package apptest
 import (
 	"context"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -47,7 +49,8 @@ func EachEngine(t *testing.T, test func(t *testing.T, app *App), settings ...str
 
 // Start runs the product over an isolated database of the engine until the test ends. Each setting is in the form
 // "NAME=value" and goes on top of the defaults of ENVIRONMENT=test, in which nothing is limited here: tests call as often
-// as they like, unless RATE_LIMIT_ENABLED=true, and no metrics are served.
+// as they like, unless RATE_LIMIT_ENABLED=true, have as many projects on the free plan, unless BILLING_CATALOG_FILE is set, and no
+// metrics are served.
 func Start(t testing.TB, engine database.Engine, settings ...string) *App {
 	t.Helper()
 	return StartOn(t, testkit.DatabaseOptions(t, engine), settings...)
@@ -64,7 +67,7 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	url := "http://" + listener.Addr().String()
 	environ := append([]string{
 		"ENVIRONMENT=test", "PORT=0", "PUBLIC_URL=" + url, "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
-		"RATE_LIMIT_ENABLED=false", "METRICS_ADDR=off",
+		"RATE_LIMIT_ENABLED=false", "METRICS_ADDR=off", "BILLING_CATALOG_FILE=" + Plans(t),
 	}, settings...)
 	loaded, _, err := wiregen.LoadSettings(config.Sources{Dir: t.TempDir(), Environ: environ})
 	if err != nil {
@@ -102,6 +105,20 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 		Stop: stop,
 	}
 }
+
+// Plans writes a file of plans in which the free one includes any number of projects, and returns where.
+func Plans(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "plans.yaml")
+	if err := os.WriteFile(path, []byte(plans), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const plans = `plans:
+  - {name: free, projects: -1, storage_mib: -1, rate_factor: 1, ai: {budget: -1, routes: ["*"]}}
+`
 
 // URL returns the DATABASE_URL of a database.
 func URL(options database.Options) string {

@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/billing"
@@ -177,7 +175,7 @@ func (r reporter) Report(ctx context.Context, _, _ time.Time) ([]module.Figure, 
 		{Name: "Late payments", Value: strconv.FormatInt(revenue.PastDue, 10)},
 	}
 	for _, money := range revenue.Monthly {
-		figures = append(figures, module.Figure{Name: "Monthly recurring revenue", Value: amount(money)})
+		figures = append(figures, module.Figure{Name: "Monthly recurring revenue", Value: billing.Money(money.Amount, money.Currency)})
 	}
 	for _, alert := range []struct {
 		name  string
@@ -192,16 +190,4 @@ func (r reporter) Report(ctx context.Context, _, _ time.Time) ([]module.Figure, 
 		}
 	}
 	return figures, nil
-}
-
-// whole are the currencies of which Stripe counts whole units: https://docs.stripe.com/currencies#zero-decimal
-const whole = " bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf "
-
-// amount returns money as people read it, such as "1250.00 USD".
-func amount(money app.Money) string {
-	currency := strings.ToUpper(money.Currency)
-	if strings.Contains(whole, " "+money.Currency+" ") {
-		return fmt.Sprintf("%d %s", money.Amount, currency)
-	}
-	return fmt.Sprintf("%d.%02d %s", money.Amount/100, money.Amount%100, currency)
 }

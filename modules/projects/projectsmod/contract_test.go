@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/billing/billingtest"
 	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectstest"
@@ -148,7 +149,7 @@ func keepsTheCatalog(t *testing.T, catalog projects.Catalog, world world) {
 
 func newModule(db *database.DB) *projectsmod.Module {
 	return projectsmod.New(projectsmod.Deps{
-		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: clock.System{},
+		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: clock.System{}, Plans: billingtest.Entitlements{},
 	})
 }
 
@@ -159,7 +160,7 @@ func TestADeletedUsersProjectsAreErased(t *testing.T) {
 		if err := described.Seeder.Seed(t.Context(), []id.Scope{id.Of("alice"), id.Of("bob")}, 3); err != nil {
 			t.Fatal(err)
 		}
-		consumer := described.Consumes[0]
+		consumer := described.Consumes[1]
 		if consumer.Name != "projects.erase_user" || consumer.Event != "users.user_deleted.v1" {
 			t.Fatalf("the consumer is %s of %s", consumer.Name, consumer.Event)
 		}

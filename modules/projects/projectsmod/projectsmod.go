@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/consumers"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/httpapi"
@@ -29,6 +30,7 @@ type Deps struct {
 	Events  events.Publisher
 	Cursors page.Cursors
 	Clock   clock.Clock
+	Plans   billing.Entitlements
 }
 
 // Module is the context, put together.
@@ -36,7 +38,7 @@ type Module struct{ app *app.App }
 
 // New puts the context together.
 func New(deps Deps) *Module {
-	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Events, deps.Cursors, deps.Clock)}
+	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Events, deps.Cursors, deps.Clock, deps.Plans)}
 }
 
 // Catalog returns the port that other modules may ask.
@@ -53,10 +55,13 @@ func (m *Module) Describe() module.Descriptor {
 		Consumes:  consumers.All(m.app),
 		Jobs:      jobs.Kinds(m.app),
 		Models:    store.Models(),
-		Tables:    []module.Table{{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"}},
-		Reporter:  reporter{m.app},
-		Eraser:    m.app,
-		Seeder:    seeder{m.app},
+		Tables: []module.Table{
+			{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"},
+			{Name: "projects_plans", Summary: "which plan an owner is on, as billing says", Owner: "owner_id"},
+		},
+		Reporter: reporter{m.app},
+		Eraser:   m.app,
+		Seeder:   seeder{m.app},
 	}
 }
 
@@ -84,7 +89,7 @@ func (s seeder) Seed(ctx context.Context, owners []id.Scope, count int) error {
 	for _, owner := range owners {
 		for number := range count {
 			draft := domain.Draft{Name: fmt.Sprintf("Project %d", number+1), Description: new("An example")}
-			if _, err := s.app.Create(ctx, owner, draft); err != nil {
+			if _, err := s.app.Give(ctx, owner, draft); err != nil {
 				return err
 			}
 		}

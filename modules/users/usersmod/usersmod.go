@@ -8,6 +8,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/accounts"
+	"github.com/omnistack/omnistack/modules/users/internal/adapters/consumers"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/httpapi"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/store"
@@ -92,6 +93,7 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "auth.Keys", Summary: "which API keys are good, and for what"},
 		},
 		Publishes: users.Published(),
+		Consumes:  consumers.All(m.app),
 		Jobs:      jobs.Kinds(m.app),
 		Models:    store.Models(),
 		Tables: []module.Table{

@@ -27,6 +27,8 @@ var contents = []struct {
 	{RoleChanged{}, into[RoleChanged]},
 	{IdentityLinked{}, into[IdentityLinked]},
 	{SubscriptionChanged{}, into[SubscriptionChanged]},
+	{PaymentFailed{}, into[PaymentFailed]},
+	{TrialEnding{}, into[TrialEnding]},
 }
 
 // Contents returns one value of every content, to check that each has its template.

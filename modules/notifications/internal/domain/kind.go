@@ -36,6 +36,7 @@ const (
 	KindPasswordReset  = "account.password_reset"
 	KindProjectDeleted = "projects.deleted"
 	KindSubscription   = "billing.subscription"
+	KindPayment        = "billing.payment"
 	KindDataExport     = "data.export"
 	KindDailyReport    = "admin.daily_report"
 	KindContact        = "contact"
@@ -48,6 +49,7 @@ var kinds = []Kind{
 	{Name: KindPasswordReset, Audience: Anybody, Channels: []Channel{ByMail}},
 	{Name: KindProjectDeleted, Channels: []Channel{InApp, ByMail}, Optional: true},
 	{Name: KindSubscription, Channels: []Channel{InApp, ByMail}, Optional: true},
+	{Name: KindPayment, Channels: []Channel{InApp, ByMail}},
 	{Name: KindDataExport, Channels: []Channel{InApp, ByMail}},
 	{Name: KindDailyReport, Audience: Admins, Channels: []Channel{ByMail}, Optional: true},
 	{Name: KindContact, Audience: Anybody, Channels: []Channel{ByMail}},

@@ -90,6 +90,18 @@ type (
 
 	// SubscriptionChanged says which plan a user has now.
 	SubscriptionChanged struct{ Plan, Status string }
+
+	// PaymentFailed says that an amount couldn't be collected, and when that is tried again; zero for never.
+	PaymentFailed struct {
+		Amount string // such as "20.00 USD"
+		Next   time.Time
+	}
+
+	// TrialEnding says that the trial of a plan ends, and when.
+	TrialEnding struct {
+		Plan string
+		Ends time.Time
+	}
 )
 
 // Template returns the name of the template.
@@ -124,3 +136,9 @@ func (IdentityLinked) Template() string { return "identity_linked" }
 
 // Template returns the name of the template.
 func (SubscriptionChanged) Template() string { return "subscription_changed" }
+
+// Template returns the name of the template.
+func (PaymentFailed) Template() string { return "payment_failed" }
+
+// Template returns the name of the template.
+func (TrialEnding) Template() string { return "trial_ending" }

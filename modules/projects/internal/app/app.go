@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/events"
@@ -18,11 +19,12 @@ type App struct {
 	events  events.Publisher
 	cursors page.Cursors
 	clock   clock.Clock
+	plans   billing.Entitlements
 }
 
 // New returns the use cases over their driven ports.
-func New(store Store, tx Transactor, events events.Publisher, cursors page.Cursors, clock clock.Clock) *App {
-	return &App{store, tx, events, cursors, clock}
+func New(store Store, tx Transactor, events events.Publisher, cursors page.Cursors, clock clock.Clock, plans billing.Entitlements) *App {
+	return &App{store, tx, events, cursors, clock, plans}
 }
 
 // Count returns how many projects an owner has.

@@ -31,8 +31,34 @@ func TestCreate(t *testing.T) {
 		if !reflect.DeepEqual(got, want) || !id.Valid(got.ID) || !reflect.DeepEqual(*f.store.project, want) {
 			t.Errorf("got %+v and stored %+v, want %+v", got, f.store.project, want)
 		}
-		f.store.Expect(t, "insert in tx")
+		f.store.Expect(t, "lock plan in tx", "count in tx", "insert in tx")
 		f.events.Expect(t, contract.ProjectCreated{ProjectID: got.ID, OwnerID: "alice", Version: 1})
+	})
+	t.Run("the plan includes no more", func(t *testing.T) {
+		f := newFixture("")
+		f.store.plan = "tiny"
+		_, err := f.Create(t.Context(), alice, domain.Draft{Name: "Artemis"})
+		if !errs.Is(err, errs.PaymentRequired) || errs.From(err).Details["limit"] != int64(7) {
+			t.Errorf("got %v, want the payment required", err)
+		}
+		f.store.Expect(t, "lock plan in tx", "count in tx")
+		f.events.Expect(t)
+	})
+	t.Run("the plan includes any number", func(t *testing.T) {
+		f := newFixture("")
+		f.store.plan = "vast"
+		if _, err := f.Create(t.Context(), alice, domain.Draft{Name: "Artemis"}); err != nil {
+			t.Error(err)
+		}
+		f.store.Expect(t, "lock plan in tx", "insert in tx")
+	})
+	t.Run("a gift is over the plan", func(t *testing.T) {
+		f := newFixture("")
+		f.store.plan = "tiny"
+		if _, err := f.Give(t.Context(), alice, domain.Draft{Name: "Artemis"}); err != nil {
+			t.Error(err)
+		}
+		f.store.Expect(t, "insert in tx")
 	})
 	t.Run("a broken rule reaches nothing", func(t *testing.T) {
 		f := newFixture("")
@@ -42,7 +68,7 @@ func TestCreate(t *testing.T) {
 		f.store.Expect(t)
 		f.events.Expect(t)
 	})
-	for _, failing := range []string{"insert", "publish"} {
+	for _, failing := range []string{"lock plan", "count", "insert", "publish"} {
 		t.Run("the "+failing+" fails", func(t *testing.T) {
 			f := newFixture(failing)
 			if got, err := f.Create(t.Context(), alice, domain.Draft{Name: "Artemis"}); !errors.Is(err, errstest.ErrBoom) || got.ID != "" || f.tx.RolledBack != 1 {
@@ -51,6 +77,14 @@ func TestCreate(t *testing.T) {
 			f.events.Expect(t)
 		})
 	}
+}
+
+func TestNotePlan(t *testing.T) {
+	f := newFixture("")
+	if err := f.NotePlan(t.Context(), alice, "vast", 3); err != nil || f.store.saved != "alice vast 3" {
+		t.Errorf("saved %s, %v", f.store.saved, err)
+	}
+	f.store.Expect(t, "save plan in tx")
 }
 
 func TestGet(t *testing.T) {

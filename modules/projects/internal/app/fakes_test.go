@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/billing"
+	"github.com/omnistack/omnistack/modules/billing/billingtest"
 	contract "github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
@@ -34,6 +36,8 @@ type fakeStore struct {
 	page    []domain.Project // what List finds
 	listing app.Listing      // what List was asked for
 	deleted int64            // how many projects wait for Purge
+	plan    string           // what LockPlan finds
+	saved   string           // what SavePlan was told
 }
 
 var _ app.Store = (*fakeStore)(nil)
@@ -90,6 +94,15 @@ func (f *fakeStore) List(ctx context.Context, _ id.Scope, listing app.Listing) (
 	return f.page[:min(len(f.page), listing.Limit)], int64(len(f.page)), nil
 }
 
+func (f *fakeStore) LockPlan(ctx context.Context, _ id.Scope) (string, error) {
+	return f.plan, f.Call(ctx, "lock plan")
+}
+
+func (f *fakeStore) SavePlan(ctx context.Context, owner id.Scope, plan string, version int64) error {
+	f.saved = fmt.Sprint(owner.User, " ", plan, " ", version)
+	return f.Call(ctx, "save plan")
+}
+
 func (f *fakeStore) Count(ctx context.Context, _ id.Scope) (int64, error) {
 	return 7, f.Call(ctx, "count")
 }
@@ -127,7 +140,9 @@ func newFixture(failing string) fixture {
 		refused = errstest.ErrBoom
 	}
 	f.events = eventstest.New(f.tx, refused)
-	f.App = app.New(f.store, f.tx, f.events, f.cursors, clock.NewManual(now))
+	f.App = app.New(f.store, f.tx, f.events, f.cursors, clock.NewManual(now), billingtest.Entitlements{Plans: []billing.Plan{
+		{Name: billing.Free, Projects: 8}, {Name: "tiny", Projects: 7}, {Name: "vast", Projects: billing.Unlimited},
+	}})
 	return f
 }
 

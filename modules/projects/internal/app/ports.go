@@ -36,6 +36,13 @@ type Store interface {
 	// Count returns how many projects the owner has.
 	Count(ctx context.Context, owner id.Scope) (int64, error)
 
+	// LockPlan returns the plan that the owner is on, empty for none that was heard of. Nobody else gets an answer for the same
+	// owner until the transaction ends.
+	LockPlan(ctx context.Context, owner id.Scope) (plan string, err error)
+
+	// SavePlan keeps the plan of an owner, unless what is kept is of that version of billing's account or of a later one.
+	SavePlan(ctx context.Context, owner id.Scope, plan string, version int64) error
+
 	// Erase removes every trace of the owner's projects, deleted ones too.
 	Erase(ctx context.Context, owner id.Scope) error
 

@@ -95,3 +95,11 @@ func (p Project) Expect(version int64) error {
 	}
 	return nil
 }
+
+// MayAdd returns nil for an owner who has that many projects and may have one more by the limit, else errs.PaymentRequired.
+func MayAdd(count, limit int64) error {
+	if count < limit {
+		return nil
+	}
+	return errs.New(errs.PaymentRequired, "Your plan doesn't include more projects").With("limit", limit).With("resource", "Project")
+}

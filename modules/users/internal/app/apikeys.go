@@ -60,20 +60,20 @@ func (a *App) RevokeAPIKey(ctx context.Context, owner id.Scope, keyID string) er
 	})
 }
 
-// FindAPIKey returns the key with that hash: errs.NotFound for none that is good now, errs.Forbidden for one whose owner is
-// suspended or deleted.
-func (a *App) FindAPIKey(ctx context.Context, hash string) (domain.APIKey, error) {
+// FindAPIKey returns the key with that hash, and of its owner the id and the plan: errs.NotFound for none that is good now,
+// errs.Forbidden for one whose owner is suspended or deleted.
+func (a *App) FindAPIKey(ctx context.Context, hash string) (domain.APIKey, domain.User, error) {
 	key, owner, err := a.store.FindAPIKey(ctx, hash)
 	if err != nil {
-		return domain.APIKey{}, err
+		return domain.APIKey{}, domain.User{}, err
 	}
 	if !key.Good(a.clock.Now()) {
-		return domain.APIKey{}, errs.Missing("API key", key.ID)
+		return domain.APIKey{}, domain.User{}, errs.Missing("API key", key.ID)
 	}
 	if err := owner.MayAct(); err != nil {
-		return domain.APIKey{}, err
+		return domain.APIKey{}, domain.User{}, err
 	}
-	return key, nil
+	return key, owner, nil
 }
 
 // NoteAPIKeyUse notes that a key is used now, unless a use within the last interval was noted.

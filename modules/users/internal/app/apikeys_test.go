@@ -162,12 +162,12 @@ func TestFindAPIKey(t *testing.T) {
 			test.key(&key)
 			f.store.keys["0"] = key
 		}
-		got, err := f.FindAPIKey(t.Context(), test.hash)
+		got, owner, err := f.FindAPIKey(t.Context(), test.hash)
 		want := domain.APIKey{}
 		if err == nil {
 			want = f.store.keys["0"]
 		}
-		if !test.is(err) || !reflect.DeepEqual(got, want) {
+		if !test.is(err) || !reflect.DeepEqual(got, want) || owner.ID != want.Owner.User {
 			t.Errorf("%s: got %+v and %v", name, got, err)
 		}
 		f.store.Expect(t, "find key") // one look-up, no transaction

@@ -385,3 +385,17 @@ func TestList(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestNoteSubscription(t *testing.T) {
+	for _, failing := range []string{"", "save subscription"} {
+		f := newFixture(failing, person("sam"))
+		err := f.NoteSubscription(t.Context(), "sam", domain.Subscription{CustomerID: "cus_1", Status: "active", Plan: "pro", Version: 2})
+		if (err == nil) != (failing == "") {
+			t.Errorf("got %v", err)
+		}
+		if forgotten := len(f.principals.forgotten) == 1; forgotten != (err == nil) {
+			t.Errorf("forgotten: %t, with %v", forgotten, err)
+		}
+		f.store.Expect(t, "save subscription in tx")
+	}
+}

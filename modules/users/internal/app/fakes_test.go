@@ -177,6 +177,16 @@ func (f *fakeStore) Save(ctx context.Context, user domain.User) error {
 	return f.Call(ctx, "save")
 }
 
+func (f *fakeStore) SaveSubscription(ctx context.Context, userID string, said domain.Subscription, at time.Time) error {
+	if at != now {
+		return errors.New("not the clock's time")
+	}
+	user := f.users[userID]
+	user.SubscriptionPlan = &said.Plan
+	f.users[userID] = user
+	return f.Call(ctx, "save subscription")
+}
+
 func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 	if at != now {
 		return errors.New("not the clock's time")

@@ -63,6 +63,9 @@ type Store interface {
 	// Save writes a user that Lock returned and that changed by one version.
 	Save(ctx context.Context, user domain.User) error
 
+	// SaveSubscription writes what billing says of a living user, unless what is there is of that version or a later one.
+	SaveSubscription(ctx context.Context, userID string, said domain.Subscription, at time.Time) error
+
 	// Erase leaves a tombstone of the user: the id and the identities, nothing personal, and no API key. A tombstone, and
 	// nobody, stay as they are.
 	Erase(ctx context.Context, user id.Scope, at time.Time) error

@@ -50,6 +50,22 @@ type User struct {
 	Deleted            bool // only a tombstone is left
 }
 
+// Plan returns what the user pays for, empty for nothing.
+func (u User) Plan() string {
+	if u.SubscriptionPlan == nil {
+		return ""
+	}
+	return *u.SubscriptionPlan
+}
+
+// Subscription is the copy that is kept here of what billing says of a user.
+type Subscription struct {
+	CustomerID string // at Stripe
+	Status     string // empty without a subscription
+	Plan       string // the one that counts
+	Version    int64  // of billing's account: a higher one is newer
+}
+
 // Claims are what an issuer says of a person.
 type Claims struct {
 	Identity

@@ -8,16 +8,17 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/omnistack/omnistack/modules/billing"
 )
 
 //go:embed pages/*.html
 var sources embed.FS
 
-var functions = template.FuncMap{"money": money}
+var functions = template.FuncMap{"money": billing.Money}
 
 // pagePolicy lets a page use its own style and send its forms. A form may lead back to the web app, which is elsewhere.
 const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self' http: https:; frame-ancestors 'none'"
@@ -246,17 +247,6 @@ func (s *Simulator) advance(w http.ResponseWriter, r *http.Request) {
 		s.pass()
 		return s.options.Base + "/", nil
 	})
-}
-
-// whole are the currencies that have no smaller unit: https://docs.stripe.com/currencies#zero-decimal
-var whole = []string{"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"}
-
-// money returns an amount as people read it.
-func money(amount int64, currency string) string {
-	if slices.Contains(whole, currency) {
-		return fmt.Sprintf("%d %s", amount, strings.ToUpper(currency))
-	}
-	return fmt.Sprintf("%d.%02d %s", amount/100, amount%100, strings.ToUpper(currency))
 }
 
 func escape(text string) string { return url.QueryEscape(text) }

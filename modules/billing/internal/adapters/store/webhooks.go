@@ -2,10 +2,9 @@ package store
 
 import (
 	"context"
-	"errors"
+	"database/sql"
 	"time"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/omnistack/omnistack/modules/billing/internal/app"
@@ -14,74 +13,69 @@ import (
 	"github.com/omnistack/omnistack/platform/page"
 )
 
-// webhookRow is the table billing_webhooks: that something was posted, and about whom. What stood in it isn't kept.
+// webhookRow is the table billing_webhooks: what Stripe posted, by the id of its event. One index serves list and purge.
 type webhookRow struct {
-	ID          database.Key  `gorm:"primaryKey;index:billing_webhooks_by_age,priority:2;index:billing_webhooks_waiting,where:processed_at IS NULL"`
-	Type        string        `gorm:"type:text;not null"`
-	CustomerID  *database.Key // null when it is about none
-	Seen        int64         `gorm:"not null"`
-	ReceivedAt  time.Time     `gorm:"not null;index:billing_webhooks_by_age,priority:1"`
+	ID          database.Key `gorm:"primaryKey;index:billing_webhooks_by_age,priority:2"`
+	Type        string       `gorm:"type:text;not null"`
+	CustomerID  *database.Key
+	Seen        int64     `gorm:"not null"`
+	ReceivedAt  time.Time `gorm:"not null;index:billing_webhooks_by_age,priority:1"`
 	ProcessedAt *time.Time
 }
 
 // TableName returns the name of the table.
 func (webhookRow) TableName() string { return "billing_webhooks" }
 
-const webhookFields = "SELECT id, type, customer_id, seen, received_at, processed_at FROM billing_webhooks"
+// webhookFields are what a webhook is read from, in the order in which scanWebhook takes them.
+const webhookFields = "SELECT id, type, customer_id, seen, received_at, processed_at"
 
-// AddWebhook inserts what was posted if its id isn't there.
+// AddWebhook inserts the post if its id isn't there.
 func (s *Store) AddWebhook(ctx context.Context, webhook app.Webhook) (bool, error) {
 	done := s.db.Tx(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&webhookRow{
 		ID: database.Key(webhook.ID), Type: webhook.Type, CustomerID: orNull(database.Key(webhook.CustomerID)), Seen: webhook.Seen,
-		ReceivedAt: webhook.ReceivedAt, ProcessedAt: orNull(webhook.ProcessedAt),
+		ReceivedAt: webhook.ReceivedAt, ProcessedAt: timeOrNull(webhook.ProcessedAt),
 	})
 	return done.RowsAffected == 1, database.Classify(done.Error)
 }
 
-// FindWebhook returns what was posted.
+// FindWebhook returns a post.
 func (s *Store) FindWebhook(ctx context.Context, webhookID string) (app.Webhook, error) {
-	found, err := database.One(s.db.Read(ctx).Raw(webhookFields+" WHERE id = ?", webhookID), scanWebhook)
-	if errors.Is(err, gorm.ErrRecordNotFound) {
-		return app.Webhook{}, errs.Missing("Webhook", webhookID)
-	}
-	return found, err
+	return one(s.db.Read(ctx).Raw(webhookFields+" FROM billing_webhooks WHERE id = ?", webhookID), scanWebhook, "Webhook", webhookID)
 }
 
-// SaveWebhook writes what can change of it.
+// SaveWebhook writes what can change of a post.
 func (s *Store) SaveWebhook(ctx context.Context, webhook app.Webhook) error {
 	done := s.db.Tx(ctx).Model(&webhookRow{}).Where("id = ?", webhook.ID).
-		UpdateColumns(map[string]any{"seen": webhook.Seen, "processed_at": orNull(webhook.ProcessedAt)})
-	if done.Error != nil {
-		return database.Classify(done.Error)
-	}
-	if done.RowsAffected == 0 {
+		UpdateColumns(map[string]any{"seen": webhook.Seen, "processed_at": timeOrNull(webhook.ProcessedAt)})
+	if done.Error == nil && done.RowsAffected == 0 {
 		return errs.Missing("Webhook", webhook.ID)
 	}
-	return nil
+	return database.Classify(done.Error)
 }
 
-// ListWebhooks returns one page of what was posted, and the number of all.
+// ListWebhooks returns one page of what was posted and the number of all.
 func (s *Store) ListWebhooks(ctx context.Context, window page.Window) ([]app.Webhook, int64, error) {
-	total, err := database.One(s.db.Read(ctx).Raw("SELECT count(*) FROM billing_webhooks"), database.Scalar[int64])
-	if err != nil {
-		return nil, 0, err
-	}
-	behind, args := "", []any{}
-	if window.After != nil {
-		at, err := window.After.Time()
-		if err != nil {
-			return nil, 0, err
-		}
-		behind, args = " WHERE (received_at, id) < (?, ?)", append(args, at, window.After.ID)
-	}
-	args = append(args, window.Limit, window.Skip)
-	items, err := database.All(s.db.Read(ctx).Raw(webhookFields+behind+" ORDER BY received_at DESC, id DESC LIMIT ? OFFSET ?", args...), scanWebhook)
-	return items, total, err
+	return listing[app.Webhook]{
+		fields:   webhookFields,
+		matching: " FROM billing_webhooks WHERE TRUE",
+		by:       "received_at",
+		scan:     scanWebhook,
+	}.read(ctx, s.db, window)
 }
 
-// PurgeWebhooks deletes what came before that time.
+// PurgeWebhooks removes the oldest of what came before the time.
 func (s *Store) PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error) {
-	done := s.db.Tx(ctx).Exec(`DELETE FROM billing_webhooks
-		WHERE id IN (SELECT id FROM billing_webhooks WHERE received_at < ? ORDER BY received_at LIMIT ?)`, before, limit)
+	done := s.db.Tx(ctx).Exec(`DELETE FROM billing_webhooks WHERE id IN
+		(SELECT id FROM billing_webhooks WHERE received_at < ? ORDER BY received_at LIMIT ?)`, before, limit)
 	return done.RowsAffected, database.Classify(done.Error)
+}
+
+// scanWebhook believes the row, like scanAccount.
+func scanWebhook(found database.Row) (app.Webhook, error) {
+	var webhook app.Webhook
+	var customerID sql.Null[string]
+	var processedAt sql.Null[time.Time]
+	err := found.Scan(&webhook.ID, &webhook.Type, &customerID, &webhook.Seen, &webhook.ReceivedAt, &processedAt)
+	webhook.CustomerID, webhook.ReceivedAt, webhook.ProcessedAt = customerID.V, webhook.ReceivedAt.UTC(), processedAt.V.UTC()
+	return webhook, err
 }

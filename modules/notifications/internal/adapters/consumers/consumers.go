@@ -3,7 +3,9 @@ package consumers
 
 import (
 	"context"
+	"time"
 
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/notifications/internal/app"
 	"github.com/omnistack/omnistack/modules/notifications/internal/domain"
 	"github.com/omnistack/omnistack/modules/projects"
@@ -56,6 +58,38 @@ func All(notifications *app.App) []events.Consumer {
 				return notify(ctx, envelope, app.Notice{
 					User: event.OwnerID, Kind: domain.KindProjectDeleted, Topic: domain.ProjectDeleted{}.Template(),
 					Data: domain.Data{"project_id": event.ProjectID},
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.subscription_changed", Summary: "tells a user of another plan, or of its end"},
+			func(ctx context.Context, event billing.SubscriptionChanged, envelope events.Envelope) error {
+				if !event.Notable || event.Status == "past_due" { // of a payment that is late another mail tells
+					return nil
+				}
+				plan := event.Plan
+				if plan == billing.Free { // nobody subscribes to that
+					plan = ""
+				}
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindSubscription, Topic: domain.SubscriptionChanged{}.Template(),
+					Data: domain.Data{"plan": plan, "status": event.Status},
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.payment_failed", Summary: "tells a user that a payment failed"},
+			func(ctx context.Context, event billing.PaymentFailed, envelope events.Envelope) error {
+				var next time.Time
+				if event.NextAttemptAt != nil {
+					next = *event.NextAttemptAt
+				}
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindPayment, Topic: domain.PaymentFailed{}.Template(),
+					Data: domain.Data{"amount": billing.Money(event.Amount, event.Currency), "next": next.Format(time.RFC3339)},
+				})
+			}),
+		events.On(events.Consumer{Name: "notifications.trial_ending", Summary: "tells a user that a trial ends"},
+			func(ctx context.Context, event billing.TrialEnding, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindPayment, Topic: domain.TrialEnding{}.Template(),
+					Data: domain.Data{"plan": event.Plan, "ends": event.TrialEnd.Format(time.RFC3339)},
 				})
 			}),
 		events.On(events.Consumer{Name: "notifications.erase_user", Summary: "erases what is kept of a deleted user"},

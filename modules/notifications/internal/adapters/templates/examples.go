@@ -28,5 +28,7 @@ func examples() []domain.Content {
 		domain.RoleChanged{Role: "admin"},
 		domain.IdentityLinked{Issuer: "https://clerk.example.com"},
 		domain.SubscriptionChanged{Plan: "pro", Status: "active"},
+		domain.PaymentFailed{Amount: "20.00 USD", Next: at},
+		domain.TrialEnding{Plan: "pro", Ends: at},
 	}
 }

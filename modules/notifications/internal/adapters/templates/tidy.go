@@ -51,6 +51,12 @@ func tidy(content domain.Content) (domain.Content, error) {
 	case domain.SubscriptionChanged:
 		c.Plan, c.Status = name(c.Plan), name(c.Status)
 		return c, nil
+	case domain.PaymentFailed:
+		c.Amount = name(c.Amount)
+		return c, nil
+	case domain.TrialEnding:
+		c.Plan = name(c.Plan)
+		return c, nil
 	}
 	return nil, errs.New(errs.Internal, "The mail has no template").With("content", fmt.Sprintf("%T", content))
 }

@@ -4,6 +4,7 @@ package consumers
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/events"
@@ -13,6 +14,12 @@ import (
 // All returns the consumers, which call the use cases.
 func All(projects *app.App) []events.Consumer {
 	return []events.Consumer{
+		events.On(events.Consumer{
+			Name:    "projects.note_plan",
+			Summary: "keeps which plan an owner is on, which says how many projects there may be",
+		}, func(ctx context.Context, changed billing.SubscriptionChanged, _ events.Envelope) error {
+			return projects.NotePlan(ctx, id.Of(changed.UserID), changed.Plan, changed.Version)
+		}),
 		events.On(events.Consumer{
 			Name:    "projects.erase_user",
 			Summary: "erases the projects of a user whose account is gone",

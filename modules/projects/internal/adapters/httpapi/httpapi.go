@@ -29,7 +29,7 @@ func Register(r *httpserver.Router, app *app.App) {
 	}, api.list)
 	httpserver.Mutation(r, httpserver.Route{
 		Method: http.MethodPost, Path: list, Guard: httpserver.User,
-		Summary: "Create a project", Status: http.StatusCreated,
+		Summary: "Create a project", Status: http.StatusCreated, Errors: []int{http.StatusPaymentRequired},
 	}, api.create)
 	httpserver.Query(r, httpserver.Route{
 		Method: http.MethodGet, Path: one, Guard: httpserver.User,

@@ -34,8 +34,19 @@ type row struct {
 // TableName returns the name of the table.
 func (row) TableName() string { return "projects" }
 
+// planRow is the table projects_plans: a copy of what billing says of an owner. It is locked while a project is added, so whoever
+// never paid has a row, too.
+type planRow struct {
+	OwnerID database.Key `gorm:"primaryKey"`
+	Plan    string       `gorm:"type:text;not null"`
+	Version int64        `gorm:"not null"`
+}
+
+// TableName returns the name of the table.
+func (planRow) TableName() string { return "projects_plans" }
+
 // Models returns the rows of this store, for the schema tooling.
-func Models() []any { return []any{&row{}} }
+func Models() []any { return []any{&row{}, &planRow{}} }
 
 // Store is an app.Store in the database.
 type Store struct{ db *database.DB }
@@ -130,8 +141,25 @@ func (s *Store) Count(ctx context.Context, owner id.Scope) (int64, error) {
 	return database.One(s.db.Read(ctx).Raw("SELECT count(*)"+mine, owner.User), database.Scalar[int64])
 }
 
+// LockPlan returns the plan and holds its row, which it makes if there is none: a write takes one statement less than making
+// it, locking it and reading it.
+func (s *Store) LockPlan(ctx context.Context, owner id.Scope) (string, error) {
+	return database.One(s.db.Tx(ctx).Raw(`INSERT INTO projects_plans (owner_id, plan, version) VALUES (?, '', 0)
+		ON CONFLICT (owner_id) DO UPDATE SET version = projects_plans.version RETURNING plan`, owner.User), database.Scalar[string])
+}
+
+// SavePlan writes what is newer than what is there.
+func (s *Store) SavePlan(ctx context.Context, owner id.Scope, plan string, version int64) error {
+	return database.Classify(s.db.Tx(ctx).Exec(`INSERT INTO projects_plans (owner_id, plan, version) VALUES (?, ?, ?)
+		ON CONFLICT (owner_id) DO UPDATE SET plan = excluded.plan, version = excluded.version
+		WHERE projects_plans.version < excluded.version`, owner.User, plan, version).Error)
+}
+
 // Erase removes the owner's rows, deleted ones too.
 func (s *Store) Erase(ctx context.Context, owner id.Scope) error {
+	if err := s.db.Tx(ctx).Where("owner_id = ?", owner.User).Delete(&planRow{}).Error; err != nil {
+		return database.Classify(err)
+	}
 	return database.Classify(s.db.Tx(ctx).Unscoped().Where("owner_id = ?", owner.User).Delete(&row{}).Error)
 }
 

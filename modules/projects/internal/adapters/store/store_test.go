@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/billing/billingtest"
 	contract "github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
@@ -490,13 +491,64 @@ func expected(all []domain.Project, search string, sort app.Sort) []domain.Proje
 	return found
 }
 
+// A plan is kept by its version, and whoever locks it holds others up, also where there was none.
+func TestPlans(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		alice := id.Of("alice")
+		plan := func() (found string) {
+			t.Helper()
+			storetest.Commit(t, s.db, func(ctx context.Context) (err error) {
+				found, err = s.LockPlan(ctx, alice)
+				return err
+			})
+			return found
+		}
+		if got := plan(); got != "" {
+			t.Errorf("who never paid is on %q", got)
+		}
+		for _, step := range []struct {
+			plan    string
+			version int64
+			want    string
+		}{{"pro", 2, "pro"}, {"free", 1, "pro"}, {"other", 2, "pro"}, {"free", 3, "free"}} {
+			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.SavePlan(ctx, alice, step.plan, step.version) })
+			if got := plan(); got != step.want {
+				t.Errorf("after %+v the plan is %q", step, got)
+			}
+		}
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.SavePlan(ctx, id.Of("bob"), "pro", 1) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+		if left := testkit.Rows(t, s.db, "projects_plans", ""); left != 1 {
+			t.Errorf("%d plans are left, want bob's", left)
+		}
+
+		// Each adds one when there are fewer than five.
+		carol := id.Of("carol")
+		storetest.Concurrent(t, 1, func(int) error {
+			return s.db.WithinTx(t.Context(), func(ctx context.Context) error {
+				if _, err := s.LockPlan(ctx, carol); err != nil {
+					return err
+				}
+				count, err := s.Count(ctx, carol)
+				if err != nil || count >= 5 {
+					return err
+				}
+				return s.Insert(ctx, randomProject(storetest.Random(t), carol))
+			})
+		})
+		if count, err := s.Count(t.Context(), carol); err != nil || count != 5 {
+			t.Errorf("there are %d, %v", count, err)
+		}
+	})
+}
+
 // Whoever walks a list by its cursors meets everything that was there all the time exactly once, although projects come
 // and go between the pages, also the one that the cursor stands on.
 func TestCursorsWalkThroughAChangingList(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		r := storetest.Random(t)
 		cursors := page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
-		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{})
+		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{}, billingtest.Unlimited())
 		for _, sort := range sorts {
 			owner := id.Of("walker by " + string(sort))
 			random := func() domain.Project {

@@ -37,5 +37,5 @@ func (a Accounts) Resolve(ctx context.Context, who auth.Identity) (auth.Principa
 	if role == "" {
 		role = auth.Role(user.Role)
 	}
-	return auth.Principal{UserID: user.ID, Role: role}, nil
+	return auth.Principal{UserID: user.ID, Role: role, Plan: user.Plan()}, nil
 }

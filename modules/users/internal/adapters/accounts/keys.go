@@ -19,11 +19,11 @@ func NewKeys(app *app.App) Keys { return Keys{app: app} }
 
 // FindKey returns the good key with that SHA-256. Scopes that a later version made mean nothing to this one.
 func (k Keys) FindKey(ctx context.Context, hash [sha256.Size]byte) (auth.Key, error) {
-	found, err := k.app.FindAPIKey(ctx, hex.EncodeToString(hash[:]))
+	found, owner, err := k.app.FindAPIKey(ctx, hex.EncodeToString(hash[:]))
 	if err != nil {
 		return auth.Key{}, err
 	}
-	key := auth.Key{ID: found.ID, UserID: found.Owner.User}
+	key := auth.Key{ID: found.ID, UserID: found.Owner.User, Plan: owner.Plan()}
 	for _, scope := range found.Scopes {
 		known, _ := auth.ParseScopes([]string{string(scope)})
 		key.Scopes |= known

@@ -268,7 +268,7 @@ func TestAKeyIsRevokedOnce(t *testing.T) {
 			case !errs.Is(err, errs.NotFound):
 				return err
 			}
-			if _, err := s.app.FindAPIKey(t.Context(), made.Hash); !errs.Is(err, errs.NotFound) {
+			if _, _, err := s.app.FindAPIKey(t.Context(), made.Hash); !errs.Is(err, errs.NotFound) {
 				return fmt.Errorf("revoked, it is found: %w", err)
 			}
 			return nil

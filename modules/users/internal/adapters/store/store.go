@@ -33,6 +33,7 @@ type userRow struct {
 	StripeCustomerID   *string `gorm:"type:text;index:users_by_stripe_customer"`
 	SubscriptionStatus *string `gorm:"type:text"`
 	SubscriptionPlan   *string `gorm:"type:text"`
+	BillingVersion     int64   `gorm:"not null;default:0"`
 	LastLoginAt        *time.Time
 	LoginCount         int64     `gorm:"not null"`
 	TokenRole          string    `gorm:"type:text;not null;default:''"`
@@ -228,6 +229,23 @@ func (s *Store) Save(ctx context.Context, user domain.User) error {
 		return errs.Stale()
 	}
 	return nil
+}
+
+// SaveSubscription writes what is newer than what is there.
+func (s *Store) SaveSubscription(ctx context.Context, userID string, said domain.Subscription, at time.Time) error {
+	var status *string
+	if said.Status != "" {
+		status = &said.Status
+	}
+	return database.Classify(s.db.Tx(ctx).Model(&userRow{}).Where("id = ? AND billing_version < ?", userID, said.Version).
+		UpdateColumns(map[string]any{
+			"stripe_customer_id":  said.CustomerID,
+			"subscription_status": status,
+			"subscription_plan":   said.Plan,
+			"billing_version":     said.Version,
+			"version":             gorm.Expr("version + 1"),
+			"updated_at":          at,
+		}).Error)
 }
 
 // Erase empties the row and marks it. What stays is the id, the role "user" and the version. A tombstone stays as it is. The

@@ -545,3 +545,38 @@ func TestWritersOfAnOldVersionAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// What billing says counts by its version, and a tombstone keeps none of it.
+func TestSaveSubscription(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		born := plain("sam")
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.insert(ctx, born) })
+		say := func(said domain.Subscription) domain.User {
+			t.Helper()
+			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.SaveSubscription(ctx, "sam", said, later) })
+			found, err := s.Find(t.Context(), "sam")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		active := domain.Subscription{CustomerID: "cus_1", Status: "active", Plan: "pro", Version: 3}
+		if got := say(active); got.Plan() != "pro" || got.SubscriptionStatus == nil || *got.SubscriptionStatus != "active" || got.Version != born.Version+1 || !got.UpdatedAt.Equal(later) {
+			t.Errorf("at first %+v", got)
+		}
+		for _, late := range []int64{2, 3} {
+			if got := say(domain.Subscription{CustomerID: "cus_1", Plan: "free", Version: late}); got.Plan() != "pro" || got.Version != born.Version+1 {
+				t.Errorf("after the version %d, which comes late: %+v", late, got)
+			}
+		}
+		if got := say(domain.Subscription{CustomerID: "cus_1", Plan: "free", Version: 4}); got.Plan() != "free" || got.SubscriptionStatus != nil {
+			t.Errorf("in the end %+v", got)
+		}
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, id.Of("sam"), later) })
+		active.Version = 9
+		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.SaveSubscription(ctx, "sam", active, later) })
+		if kept := testkit.Rows(t, s.db, "users", "stripe_customer_id IS NOT NULL OR subscription_plan IS NOT NULL"); kept != 0 {
+			t.Error("the tombstone says what sam paid for")
+		}
+	})
+}

@@ -1,3 +1,5 @@
+-- Add column "billing_version" to table: "users"
+ALTER TABLE `users` ADD COLUMN `billing_version` integer NOT NULL DEFAULT 0;
 -- Create "billing_accounts" table
 CREATE TABLE `billing_accounts` (
   `user_id` text NOT NULL,
@@ -12,9 +14,9 @@ CREATE TABLE `billing_accounts` (
   `period_end` datetime NULL,
   `cancel_at_period_end` numeric NULL,
   `trial_end` datetime NULL,
-  `subscribed_at` datetime NULL,
+  `subscription_created_at` datetime NULL,
   `plan` text NOT NULL,
-  `billed` text NOT NULL,
+  `interval` text NULL,
   `extra` integer NOT NULL,
   `due_since` datetime NULL,
   `had_trial` numeric NOT NULL,
@@ -27,15 +29,15 @@ CREATE TABLE `billing_accounts` (
   PRIMARY KEY (`user_id`)
 );
 -- Create index "billing_accounts_by_customer" to table: "billing_accounts"
-CREATE UNIQUE INDEX `billing_accounts_by_customer` ON `billing_accounts` (`customer_id`);
+CREATE UNIQUE INDEX `billing_accounts_by_customer` ON `billing_accounts` (`customer_id`) WHERE customer_id IS NOT NULL;
 -- Create index "billing_accounts_live" to table: "billing_accounts"
-CREATE INDEX `billing_accounts_live` ON `billing_accounts` (`user_id`) WHERE status NOT IN ('canceled','incomplete_expired');
+CREATE INDEX `billing_accounts_live` ON `billing_accounts` (`user_id`) WHERE status <> 'canceled' AND status <> 'incomplete_expired';
 -- Create "billing_invoices" table
 CREATE TABLE `billing_invoices` (
   `id` text NOT NULL,
   `user_id` text NOT NULL,
-  `subscription_id` text NOT NULL,
-  `number` text NOT NULL,
+  `subscription_id` text NULL,
+  `number` text NULL,
   `status` text NOT NULL,
   `due` integer NOT NULL,
   `paid` integer NOT NULL,
@@ -43,9 +45,9 @@ CREATE TABLE `billing_invoices` (
   `currency` text NOT NULL,
   `attempts` integer NOT NULL,
   `next_attempt_at` datetime NULL,
-  `url` text NOT NULL,
-  `told` integer NOT NULL,
+  `url` text NULL,
   `created_at` datetime NOT NULL,
+  `told` integer NOT NULL,
   PRIMARY KEY (`id`)
 );
 -- Create index "billing_invoices_by_user" to table: "billing_invoices"
@@ -60,7 +62,12 @@ CREATE TABLE `billing_webhooks` (
   `processed_at` datetime NULL,
   PRIMARY KEY (`id`)
 );
--- Create index "billing_webhooks_waiting" to table: "billing_webhooks"
-CREATE INDEX `billing_webhooks_waiting` ON `billing_webhooks` (`id`) WHERE processed_at IS NULL;
 -- Create index "billing_webhooks_by_age" to table: "billing_webhooks"
 CREATE INDEX `billing_webhooks_by_age` ON `billing_webhooks` (`received_at`, `id`);
+-- Create "projects_plans" table
+CREATE TABLE `projects_plans` (
+  `owner_id` text NOT NULL,
+  `plan` text NOT NULL,
+  `version` integer NOT NULL,
+  PRIMARY KEY (`owner_id`)
+);

@@ -1,20 +1,22 @@
+-- Modify "users" table
+ALTER TABLE "users" ADD COLUMN "billing_version" bigint NOT NULL DEFAULT 0;
 -- Create "billing_accounts" table
 CREATE TABLE "billing_accounts" (
   "user_id" text NOT NULL COLLATE "C",
   "customer_id" text NULL COLLATE "C",
   "customers" bigint NOT NULL,
-  "subscription_id" text NULL,
+  "subscription_id" text NULL COLLATE "C",
   "status" text NULL,
-  "price_id" text NULL,
+  "price_id" text NULL COLLATE "C",
   "amount" bigint NULL,
   "currency" text NULL,
   "period_start" timestamptz NULL,
   "period_end" timestamptz NULL,
   "cancel_at_period_end" boolean NULL,
   "trial_end" timestamptz NULL,
-  "subscribed_at" timestamptz NULL,
+  "subscription_created_at" timestamptz NULL,
   "plan" text NOT NULL,
-  "billed" text NOT NULL,
+  "interval" text NULL,
   "extra" bigint NOT NULL,
   "due_since" timestamptz NULL,
   "had_trial" boolean NOT NULL,
@@ -27,15 +29,15 @@ CREATE TABLE "billing_accounts" (
   PRIMARY KEY ("user_id")
 );
 -- Create index "billing_accounts_by_customer" to table: "billing_accounts"
-CREATE UNIQUE INDEX "billing_accounts_by_customer" ON "billing_accounts" ("customer_id");
+CREATE UNIQUE INDEX "billing_accounts_by_customer" ON "billing_accounts" ("customer_id") WHERE (customer_id IS NOT NULL);
 -- Create index "billing_accounts_live" to table: "billing_accounts"
-CREATE INDEX "billing_accounts_live" ON "billing_accounts" ("user_id") WHERE (status <> ALL (ARRAY['canceled'::text, 'incomplete_expired'::text]));
+CREATE INDEX "billing_accounts_live" ON "billing_accounts" ("user_id") WHERE ((status <> 'canceled'::text) AND (status <> 'incomplete_expired'::text));
 -- Create "billing_invoices" table
 CREATE TABLE "billing_invoices" (
   "id" text NOT NULL COLLATE "C",
   "user_id" text NOT NULL COLLATE "C",
-  "subscription_id" text NOT NULL,
-  "number" text NOT NULL,
+  "subscription_id" text NULL COLLATE "C",
+  "number" text NULL,
   "status" text NOT NULL,
   "due" bigint NOT NULL,
   "paid" bigint NOT NULL,
@@ -43,9 +45,9 @@ CREATE TABLE "billing_invoices" (
   "currency" text NOT NULL,
   "attempts" bigint NOT NULL,
   "next_attempt_at" timestamptz NULL,
-  "url" text NOT NULL,
-  "told" bigint NOT NULL,
+  "url" text NULL,
   "created_at" timestamptz NOT NULL,
+  "told" bigint NOT NULL,
   PRIMARY KEY ("id")
 );
 -- Create index "billing_invoices_by_user" to table: "billing_invoices"
@@ -62,5 +64,10 @@ CREATE TABLE "billing_webhooks" (
 );
 -- Create index "billing_webhooks_by_age" to table: "billing_webhooks"
 CREATE INDEX "billing_webhooks_by_age" ON "billing_webhooks" ("received_at", "id");
--- Create index "billing_webhooks_waiting" to table: "billing_webhooks"
-CREATE INDEX "billing_webhooks_waiting" ON "billing_webhooks" ("id") WHERE (processed_at IS NULL);
+-- Create "projects_plans" table
+CREATE TABLE "projects_plans" (
+  "owner_id" text NOT NULL COLLATE "C",
+  "plan" text NOT NULL,
+  "version" bigint NOT NULL,
+  PRIMARY KEY ("owner_id")
+);
