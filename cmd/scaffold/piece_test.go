@@ -24,7 +24,7 @@ func TestWhatIsNoPieceIsRefused(t *testing.T) {
 		"a consumer that does nothing":   {[]string{"consumer", "thank", "--module", "projects", "--event", deleted}, "say what to do"},
 		"a consumer that does no Go":     {[]string{"consumer", "thank", "--module", "projects", "--event", deleted, "--do", "if x {"}, "say what to do"},
 		"a consumer that exists":         {[]string{"consumer", "erase_user", "--module", "projects", "--event", deleted, "--do", erase}, "projects.erase_user already"},
-		"a consumer without room":        {[]string{"consumer", "thank", "--module", "users", "--event", deleted, "--do", erase}, "users has no consumers yet"},
+		"a consumer without room":        {[]string{"consumer", "thank", "--module", "ai", "--event", deleted, "--do", erase}, "ai has no consumers yet"},
 		"a job that does nothing":        {[]string{"job", "tidy", "--module", "projects"}, "say what to do"},
 		"a job that exists":              {[]string{"job", "purge_deleted", "--module", "projects", "--do", "projects.PurgeDeleted(ctx)"}, "projects.purge_deleted already"},
 		"a job at no time":               {[]string{"job", "tidy", "--module", "projects", "--cron", "daily", "--do", "projects.PurgeDeleted(ctx)"}, "five fields of cron"},

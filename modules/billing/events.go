@@ -10,11 +10,11 @@ import (
 // no subscription yet: then Status is empty.
 type SubscriptionChanged struct {
 	UserID            string     `json:"user_id"`
-	CustomerID        string     `json:"customer_id"` // at Stripe
-	Status            string     `json:"status"`      // one of Stripe's, such as "active"; empty without a subscription
-	Plan              string     `json:"plan"`        // the one that counts now, such as "pro"; "free" when the status carries none
-	Interval          string     `json:"interval"`    // "monthly" or "yearly"; empty without a subscription
-	PeriodEnd         *time.Time `json:"period_end"`  // when what is paid ends
+	CustomerID        string     `json:"customer_id"`          // at Stripe
+	Status            string     `json:"status"`               // one of Stripe's, such as "active"; empty without a subscription
+	Plan              string     `json:"plan"`                 // the one that counts now, such as "pro"; "free" when the status carries none
+	Interval          string     `json:"interval"`             // "monthly" or "yearly"; empty without a subscription
+	PeriodEnd         *time.Time `json:"period_end,omitempty"` // when what is paid ends
 	CancelAtPeriodEnd bool       `json:"cancel_at_period_end"`
 	Notable           bool       `json:"notable"` // status or plan differ from before: worth telling the user
 	Version           int64      `json:"version"`
@@ -25,10 +25,10 @@ type SubscriptionChanged struct {
 type PaymentFailed struct {
 	UserID        string     `json:"user_id"`
 	InvoiceID     string     `json:"invoice_id"`
-	Amount        int64      `json:"amount"`          // what is due, in the currency's smallest unit
-	Currency      string     `json:"currency"`        // ISO 4217, in small letters
-	Attempt       int64      `json:"attempt"`         // 1 for the first
-	NextAttemptAt *time.Time `json:"next_attempt_at"` // null when there is none
+	Amount        int64      `json:"amount"`                    // what is due, in the currency's smallest unit
+	Currency      string     `json:"currency"`                  // ISO 4217, in small letters
+	Attempt       int64      `json:"attempt"`                   // 1 for the first
+	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"` // null when there is none
 	Version       int64      `json:"version"`
 }
 

@@ -140,17 +140,20 @@ func escape(name string) string {
 
 // hidden are the routes that the API document leaves out: they aren't for programs that use the API.
 var hidden = []string{
+	"DELETE /dev/stripe/*rest",
 	"GET /.well-known/jwks.json",
 	"GET /asyncapi.json",
 	"GET /dev/mail",
 	"GET /dev/mail/{number}",
 	"GET /dev/mail/{number}/html",
+	"GET /dev/stripe/*rest",
 	"GET /docs",
 	"GET /docs/start.js",
 	"GET /docs/swagger-ui-bundle.js",
 	"GET /docs/swagger-ui.css",
 	"GET /openapi.json",
 	"GET /openapi.yaml",
+	"POST /dev/stripe/*rest",
 }
 
 // The document has every route of the running product, but for those that are hidden by name, and no other.

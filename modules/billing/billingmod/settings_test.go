@@ -19,7 +19,7 @@ func load(t *testing.T, environ ...string) (billingmod.Settings, *config.Report,
 
 func TestDefaults(t *testing.T) {
 	s, report, err := load(t)
-	if err != nil || s != (billingmod.Settings{}) || s.Available() || len(report.Warnings) > 0 {
+	if err != nil || s != (billingmod.Settings{GraceDays: 7}) || s.Available() || len(report.Warnings) > 0 {
 		t.Errorf("%+v, %v, %v", s, report.Warnings, err)
 	}
 }
@@ -33,6 +33,10 @@ func TestRules(t *testing.T) {
 		part    string
 	}{
 		{"both", []string{key, hook, "STRIPE_PRICE_ID_MONTHLY=price_1"}, nil, ""},
+		{"two secrets", []string{key, hook + ", whsec_y"}, nil, ""},
+		{"an empty secret beside one", []string{key, hook + ","}, []string{"STRIPE_WEBHOOK_SECRET"}, "empty"},
+		{"an id beside a secret", []string{key, hook + ",we_x"}, []string{"STRIPE_WEBHOOK_SECRET"}, "signing secret"},
+		{"endless grace", []string{"BILLING_GRACE_DAYS=366"}, []string{"BILLING_GRACE_DAYS"}, ""},
 		{"restricted key", []string{"STRIPE_SECRET_KEY=rk_live_x", hook}, nil, ""},
 		{"no webhook secret", []string{key}, []string{"STRIPE_WEBHOOK_SECRET"}, "must be set when STRIPE_SECRET_KEY is"},
 		{"no key", []string{hook}, []string{"STRIPE_SECRET_KEY"}, "must be set when STRIPE_WEBHOOK_SECRET is"},

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/notifications"
 	jobsadapter "github.com/omnistack/omnistack/modules/notifications/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/notifications/internal/adapters/store"
@@ -151,6 +152,7 @@ func TestEveryHandlerActsOncePerEvent(t *testing.T) {
 		for _, name := range []string{ // golden: what was handled is remembered under them
 			"notifications.welcome", "notifications.account_suspended", "notifications.account_reactivated",
 			"notifications.role_changed", "notifications.identity_linked", "notifications.project_deleted", "notifications.erase_user",
+			"notifications.subscription_changed", "notifications.payment_failed", "notifications.trial_ending",
 		} {
 			if !names[name] {
 				t.Errorf("there is no consumer %s", name)
@@ -167,6 +169,9 @@ func TestEveryHandlerActsOncePerEvent(t *testing.T) {
 			users.UserReactivated{UserID: "alice", Version: 3}, users.UserRoleChanged{UserID: "alice", Role: "admin", Version: 4},
 			users.UserIdentityLinked{UserID: "alice", Issuer: "https://clerk.example.com", Version: 4},
 			projects.ProjectDeleted{ProjectID: "apollo", OwnerID: "alice", Version: 2},
+			billing.SubscriptionChanged{UserID: "alice", Status: "active", Plan: "pro", Notable: true, Version: 2},
+			billing.PaymentFailed{UserID: "alice", InvoiceID: "in_1", Amount: 2000, Currency: "usd", Attempt: 1, Version: 3},
+			billing.TrialEnding{UserID: "alice", Plan: "pro", TrialEnd: now, Version: 4},
 		} {
 			for range 2 { // two events of the name
 				envelope := happened(t, event)

@@ -24,6 +24,8 @@ func full() []domain.Content {
 		domain.RoleChanged{Role: "admin"},
 		domain.IdentityLinked{Issuer: "https://clerk.example.com"},
 		domain.SubscriptionChanged{Plan: "pro", Status: "active"},
+		domain.PaymentFailed{Amount: "20.00 USD", Next: later},
+		domain.TrialEnding{Plan: "pro", Ends: later},
 	}
 }
 

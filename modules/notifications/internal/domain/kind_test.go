@@ -31,7 +31,7 @@ func TestKindsAreGolden(t *testing.T) {
 		}
 	}
 	want := []string{
-		"account.welcome", "account.security", "account.password_reset", "projects.deleted", "billing.subscription", "data.export",
+		"account.welcome", "account.security", "account.password_reset", "projects.deleted", "billing.subscription", "billing.payment", "data.export",
 		"admin.daily_report", "contact", "message",
 	}
 	if !slices.Equal(names, want) {

@@ -114,7 +114,7 @@ func (a *API) subscription(ctx context.Context, _ *struct{}) (*httpserver.Object
 		shown.Status, shown.CancelAtPeriodEnd = orNil(string(bought.Status)), bought.CancelAtPeriodEnd
 		shown.CurrentPeriodEnd, shown.TrialEnd = orNil(bought.PeriodEnd), orNil(bought.TrialEnd)
 	}
-	return &httpserver.Object[Subscription]{ETag: httpserver.ETag(account.Version), Body: shown}, nil
+	return &httpserver.Object[Subscription]{Body: shown}, nil
 }
 
 // StripeInvoice is an invoice as clients see it. It isn't called so alone, as other modules may have invoices of their own.

@@ -262,6 +262,7 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 		"stripe_customer_id":  nil,
 		"subscription_status": nil,
 		"subscription_plan":   nil,
+		"billing_version":     0,
 		"last_login_at":       nil,
 		"login_count":         0,
 		"last_session":        "",

@@ -379,7 +379,7 @@ func TestATombstoneStays(t *testing.T) {
 				if value != "" {
 					t.Errorf("%s is still %v", column, value)
 				}
-			case "login_count":
+			case "login_count", "billing_version":
 				if fmt.Sprint(value) != "0" {
 					t.Errorf("%s is still %v", column, value)
 				}
