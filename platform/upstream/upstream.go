@@ -32,12 +32,38 @@ type Client struct {
 // New returns a client for the service of that name, which errors show as details.service. No call takes longer than the
 // timeout.
 func New(service string, timeout time.Duration) *Client {
+	return &Client{service: service, timeout: timeout, http: &http.Client{Transport: transport(), CheckRedirect: stay}}
+}
+
+// maxBody is how many bytes of an answer a library may read.
+const maxBody = 4 << 20
+
+// HTTP returns a client for a library that calls its service by itself. It keeps to the bounds of a Client: no call takes
+// longer than the timeout, reading its answer included, and none follows a redirect. Of an answer's body 4 MiB can be read;
+// behind them there is an *http.MaxBytesError.
+func HTTP(timeout time.Duration) *http.Client {
+	return &http.Client{Transport: bounded{transport()}, CheckRedirect: stay, Timeout: timeout}
+}
+
+func transport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = maxAnswer
-	return &Client{service: service, timeout: timeout, http: &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return transport
+}
+
+// stay has a redirect returned instead of followed.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// bounded bounds the bodies of answers.
+type bounded struct{ http.RoundTripper }
+
+// RoundTrip makes a call.
+func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
+	answer, err := b.RoundTripper.RoundTrip(request)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxBody)
+	}
+	return answer, err
 }
 
 // Answer is what a service says.
@@ -89,20 +115,31 @@ func (c *Client) call(ctx context.Context, method, url string, header http.Heade
 
 // unanswered returns the error for a call that got no answer, although its request had left or not.
 func (c *Client) unanswered(err error, left bool) error {
-	timer, ok := errors.AsType[net.Error](err)
-	late := ok && timer.Timeout()
-	_, isNet := errors.AsType[*net.OpError](err)
-	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	if !late && !isNet && !isCertificate && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-		err = errors.New("the answer isn't HTTP") // net/http repeats it
-	}
+	cause, late := Cause(err)
 	if left {
-		err = fmt.Errorf("%w: %w", errs.ErrUnanswered, err)
+		cause = fmt.Errorf("%w: %w", errs.ErrUnanswered, cause)
 	}
 	if late {
-		return c.error(errs.Timeout, "The service took too long").Because(err)
+		return c.error(errs.Timeout, "The service took too long").Because(cause)
 	}
-	return c.error(errs.Unavailable, "The service can't be reached").Because(err)
+	return c.error(errs.Unavailable, "The service can't be reached").Because(cause)
+}
+
+// Cause returns what a log may say of a call that got no answer, of an error of net/http or of a library over it: not what
+// was said instead of an answer, which such errors repeat. Late tells whether it took too long.
+func Cause(err error) (cause error, late bool) {
+	timer, ok := errors.AsType[net.Error](err)
+	late = ok && timer.Timeout()
+	_, isNet := errors.AsType[*net.OpError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isLong := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case isLong:
+		return errors.New("the answer is too long"), false
+	case late, isNet, isCertificate, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
+		return err, late
+	}
+	return errors.New("the answer can't be read"), false
 }
 
 // Failed returns the error that an answer stands for which isn't OK. The reason is the service's own name for it, of which
@@ -111,7 +148,7 @@ func (c *Client) unanswered(err error, left bool) error {
 // that got no answer has none for us: errs.ErrUnanswered is among the causes then.
 func (c *Client) Failed(answer *Answer, reason string) *errs.Error {
 	cause := fmt.Errorf("%s answered %d", c.service, answer.Status)
-	if name(reason) {
+	if Name(reason) {
 		cause = fmt.Errorf("%w %s", cause, reason)
 	}
 	kind, message := errs.External, "The service failed"
@@ -137,8 +174,9 @@ func (c *Client) error(kind errs.Kind, message string) *errs.Error {
 	return errs.New(kind, message).With("service", c.service)
 }
 
-// name tells whether a text is a name such as "validation_error", and no sentence.
-func name(text string) bool {
+// Name tells whether a text is a name such as "validation_error", and no sentence: a service's own name for what is wrong may
+// be logged, its sentences may hold anything.
+func Name(text string) bool {
 	if text == "" || len(text) > 64 {
 		return false
 	}

@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -201,6 +202,79 @@ func TestFailedTellsWhetherToTryAgain(t *testing.T) {
 	for _, reason := range []string{"", "a sentence", "canary@example.org", strings.Repeat("x", 65), "line\nbreak", "ü"} {
 		if err := client.Failed(&upstream.Answer{Status: 500}, reason); !strings.HasSuffix(err.Error(), "it answered 500") {
 			t.Errorf("%q is repeated: %v", reason, err)
+		}
+	}
+}
+
+// A library's calls keep to the same bounds.
+func TestWhatALibraryMayDo(t *testing.T) {
+	get := func(url string, timeout time.Duration) (status, read int, err error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := upstream.HTTP(timeout).Do(request)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		return answer.StatusCode, len(body), err
+	}
+
+	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
+	away := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) })
+	if status, _, err := get(away, 10*time.Second); status != http.StatusFound || err != nil {
+		t.Errorf("a redirect: %d, %v", status, err)
+	}
+	if _, _, err := get(serve(t, endlessHeader), 10*time.Second); err == nil {
+		t.Error("an endless header is read")
+	}
+
+	sized := func(size int) string {
+		return serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", size)) })
+	}
+	if _, read, err := get(sized(4<<20), 10*time.Second); read != 4<<20 || err != nil {
+		t.Errorf("of 4 MiB it reads %d bytes: %v", read, err)
+	}
+	_, read, err := get(sized(4<<20+1), 10*time.Second)
+	if _, isLong := errors.AsType[*http.MaxBytesError](err); read != 4<<20 || !isLong {
+		t.Errorf("of more than 4 MiB it reads %d bytes: %v", read, err)
+	}
+
+	half := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	silent := "http://" + testkit.Silence(t, "127.0.0.1:0")
+	for name, url := range map[string]string{"no answer": silent, "half an answer": half} {
+		_, _, err := get(url, 500*time.Millisecond)
+		if _, late := upstream.Cause(err); !late {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCausesTellNoSecrets(t *testing.T) {
+	var timeout net.Error = &net.DNSError{IsTimeout: true}
+	for name, test := range map[string]struct {
+		err  error
+		said string // in the cause
+		late bool
+	}{
+		"a deadline":            {fmt.Errorf("get: %w", context.DeadlineExceeded), "deadline exceeded", true},
+		"a slow resolver":       {timeout, "lookup", true},
+		"a reset connection":    {&net.OpError{Op: "read", Err: errors.New("reset")}, "reset", false},
+		"a closed connection":   {io.EOF, "EOF", false},
+		"half an answer":        {io.ErrUnexpectedEOF, "unexpected EOF", false},
+		"a caller that left":    {context.Canceled, "canceled", false},
+		"too long an answer":    {&http.MaxBytesError{Limit: 1}, "too long", false},
+		"an answer that's junk": {errors.New("malformed HTTP response canary"), "can't be read", false},
+	} {
+		cause, late := upstream.Cause(test.err)
+		if late != test.late || !strings.Contains(cause.Error(), test.said) || strings.Contains(cause.Error(), "canary") {
+			t.Errorf("%s: %v, late: %t", name, cause, late)
 		}
 	}
 }
