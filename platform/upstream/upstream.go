@@ -115,7 +115,7 @@ func (c *Client) call(ctx context.Context, method, url string, header http.Heade
 
 // unanswered returns the error for a call that got no answer, although its request had left or not.
 func (c *Client) unanswered(err error, left bool) error {
-	cause, late := Cause(err)
+	late, cause := Cause(err)
 	if left {
 		cause = fmt.Errorf("%w: %w", errs.ErrUnanswered, cause)
 	}
@@ -125,9 +125,9 @@ func (c *Client) unanswered(err error, left bool) error {
 	return c.error(errs.Unavailable, "The service can't be reached").Because(cause)
 }
 
-// Cause returns what a log may say of a call that got no answer, of an error of net/http or of a library over it: not what
-// was said instead of an answer, which such errors repeat. Late tells whether it took too long.
-func Cause(err error) (cause error, late bool) {
+// Cause returns whether a call got no answer because it took too long, and what a log may say of it. The error is one of
+// net/http, or of a library over it; such errors may repeat what was said instead of an answer, which is left out.
+func Cause(err error) (late bool, cause error) {
 	timer, ok := errors.AsType[net.Error](err)
 	late = ok && timer.Timeout()
 	_, isNet := errors.AsType[*net.OpError](err)
@@ -135,11 +135,11 @@ func Cause(err error) (cause error, late bool) {
 	_, isLong := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case isLong:
-		return errors.New("the answer is too long"), false
+		return false, errors.New("the answer is too long")
 	case late, isNet, isCertificate, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
-		return err, late
+		return late, err
 	}
-	return errors.New("the answer can't be read"), false
+	return false, errors.New("the answer can't be read")
 }
 
 // Failed returns the error that an answer stands for which isn't OK. The reason is the service's own name for it, of which

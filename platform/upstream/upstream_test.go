@@ -250,7 +250,7 @@ func TestWhatALibraryMayDo(t *testing.T) {
 	silent := "http://" + testkit.Silence(t, "127.0.0.1:0")
 	for name, url := range map[string]string{"no answer": silent, "half an answer": half} {
 		_, _, err := get(url, 500*time.Millisecond)
-		if _, late := upstream.Cause(err); !late {
+		if late, _ := upstream.Cause(err); !late {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -272,7 +272,7 @@ func TestCausesTellNoSecrets(t *testing.T) {
 		"too long an answer":    {&http.MaxBytesError{Limit: 1}, "too long", false},
 		"an answer that's junk": {errors.New("malformed HTTP response canary"), "can't be read", false},
 	} {
-		cause, late := upstream.Cause(test.err)
+		late, cause := upstream.Cause(test.err)
 		if late != test.late || !strings.Contains(cause.Error(), test.said) || strings.Contains(cause.Error(), "canary") {
 			t.Errorf("%s: %v, late: %t", name, cause, late)
 		}
