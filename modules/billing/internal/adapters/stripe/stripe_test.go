@@ -683,36 +683,6 @@ func TestRetriesOfAPortal(t *testing.T) {
 	}
 }
 
-func TestWaitsEndWithTimeAndCaller(t *testing.T) {
-	for _, name := range []string{"time is up", "the caller leaves"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
-			d := newDouble(t, func(w http.ResponseWriter, _ *http.Request, number int) {
-				say(w, 503, problem("api_error", "", ""))
-				if number == 3 && name == "the caller leaves" {
-					leave()
-				}
-			})
-			options := d.options()
-			options.Retries = 30 // of which the waits alone take years
-			if name == "time is up" {
-				options.Timeout = 2 * time.Second
-			} else {
-				options.Timeout = time.Hour
-			}
-			_, err := stripe.New(options).CreateCustomer(ctx, "key 1", user)
-			if !errs.Is(err, errs.External) && !errs.Is(err, errs.Timeout) {
-				t.Error(err)
-			}
-			if calls := len(d.seen()); calls < 2 || calls > 4 {
-				t.Errorf("it asked %d times", calls)
-			}
-		})
-	}
-}
-
 // The library has a logger of its own, which writes what Stripe said to the terminal.
 func TestNothingIsWrittenToTheTerminal(t *testing.T) {
 	read, write, err := os.Pipe()
