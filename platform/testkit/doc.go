@@ -10,8 +10,9 @@
 //   - Docker.
 //   - apt-get, as root on Debian or Ubuntu. A line on stderr says so first, and no service is left running.
 //
-// NewMailServer starts a mailpit, which go install builds once for the machine, outside of our module. The package idp, below this
-// one, plays identity providers. NewNetwork stands between the product and a server, and can be made as bad as a network gets.
+// NewMailServer starts a mailpit and StripeMock Stripe's double of itself, which go install builds once for the machine, outside
+// of our module. The package idp, below this one, plays identity providers. NewNetwork stands between the product and a server, and
+// can be made as bad as a network gets.
 //
 // A process that isn't told of servers starts its own at the first need and shares them among its tests. The command
 // testkit/servers starts one of each for a whole run of go test, which is faster. No server outlives its process, not

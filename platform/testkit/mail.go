@@ -14,12 +14,9 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -221,43 +218,7 @@ func (s *MailServer) get(ctx context.Context, path string, into any) error {
 	}
 }
 
-// findMailpit returns the path of mailpit's program, after building it if need be, once for the machine. As root it is built
-// where the user whom servers run as can reach it.
-var findMailpit = sync.OnceValues(func() (string, error) {
-	folder, err := os.UserCacheDir()
-	if os.Geteuid() == 0 {
-		folder, err = "/usr/local/lib", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	folder = filepath.Join(folder, "omnistack-testkit", filepath.Base(mailpit))
-	program := filepath.Join(folder, "mailpit")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close() // and with it the lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(program); err == nil {
-		return program, nil
-	}
-	fmt.Fprintf(os.Stderr, "testkit: there is no mail server here; building %s, which takes a minute\n", mailpit)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	build := exec.CommandContext(ctx, "go", "install", mailpit)
-	build.Dir = folder
-	build.Env = append(os.Environ(), "GOBIN="+folder, "GOFLAGS=", "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("the tests need the mail server %s: %w\n%s", mailpit, err, out)
-	}
-	return program, nil
-})
+var findMailpit = sync.OnceValues(func() (string, error) { return built(mailpit) })
 
 func freePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

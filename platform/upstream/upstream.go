@@ -35,11 +35,12 @@ func New(service string, timeout time.Duration) *Client {
 	return &Client{service: service, timeout: timeout, http: &http.Client{Transport: transport(), CheckRedirect: stay}}
 }
 
-// maxBody is how many bytes of an answer a library reads.
-const maxBody = 8 << 20
+// maxBody is how many bytes of an answer a library may read.
+const maxBody = 4 << 20
 
-// HTTP returns a client for the library of a service that calls it by itself, within the same bounds: a call takes no longer
-// than the timeout and follows no redirect, and what is more than 8 MiB of an answer is cut off.
+// HTTP returns a client for a library that calls its service by itself. It keeps to the bounds of a Client: no call takes
+// longer than the timeout, reading its answer included, and none follows a redirect. Of an answer's body 4 MiB can be read;
+// behind them there is an *http.MaxBytesError.
 func HTTP(timeout time.Duration) *http.Client {
 	return &http.Client{Transport: bounded{transport()}, CheckRedirect: stay, Timeout: timeout}
 }
@@ -50,23 +51,19 @@ func transport() *http.Transport {
 	return transport
 }
 
-// stay follows no redirect.
+// stay has a redirect returned instead of followed.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// bounded cuts answers off.
+// bounded bounds the bodies of answers.
 type bounded struct{ http.RoundTripper }
 
-// RoundTrip calls, and bounds what is read of the answer.
+// RoundTrip makes a call.
 func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	answer, err := b.RoundTripper.RoundTrip(request)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxBody)
 	}
-	answer.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(answer.Body, maxBody), answer.Body}
-	return answer, nil
+	return answer, err
 }
 
 // Answer is what a service says.
@@ -118,20 +115,31 @@ func (c *Client) call(ctx context.Context, method, url string, header http.Heade
 
 // unanswered returns the error for a call that got no answer, although its request had left or not.
 func (c *Client) unanswered(err error, left bool) error {
-	timer, ok := errors.AsType[net.Error](err)
-	late := ok && timer.Timeout()
-	_, isNet := errors.AsType[*net.OpError](err)
-	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
-	if !late && !isNet && !isCertificate && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-		err = errors.New("the answer isn't HTTP") // net/http repeats it
-	}
+	late, cause := Cause(err)
 	if left {
-		err = fmt.Errorf("%w: %w", errs.ErrUnanswered, err)
+		cause = fmt.Errorf("%w: %w", errs.ErrUnanswered, cause)
 	}
 	if late {
-		return c.error(errs.Timeout, "The service took too long").Because(err)
+		return c.error(errs.Timeout, "The service took too long").Because(cause)
 	}
-	return c.error(errs.Unavailable, "The service can't be reached").Because(err)
+	return c.error(errs.Unavailable, "The service can't be reached").Because(cause)
+}
+
+// Cause returns whether a call got no answer because it took too long, and what a log may say of it. The error is one of
+// net/http, or of a library over it; such errors may repeat what was said instead of an answer, which is left out.
+func Cause(err error) (late bool, cause error) {
+	timer, ok := errors.AsType[net.Error](err)
+	late = ok && timer.Timeout()
+	_, isNet := errors.AsType[*net.OpError](err)
+	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isLong := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case isLong:
+		return false, errors.New("the answer is too long")
+	case late, isNet, isCertificate, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled):
+		return late, err
+	}
+	return false, errors.New("the answer can't be read")
 }
 
 // Failed returns the error that an answer stands for which isn't OK. The reason is the service's own name for it, of which
@@ -140,7 +148,7 @@ func (c *Client) unanswered(err error, left bool) error {
 // that got no answer has none for us: errs.ErrUnanswered is among the causes then.
 func (c *Client) Failed(answer *Answer, reason string) *errs.Error {
 	cause := fmt.Errorf("%s answered %d", c.service, answer.Status)
-	if name(reason) {
+	if Name(reason) {
 		cause = fmt.Errorf("%w %s", cause, reason)
 	}
 	kind, message := errs.External, "The service failed"
@@ -166,8 +174,9 @@ func (c *Client) error(kind errs.Kind, message string) *errs.Error {
 	return errs.New(kind, message).With("service", c.service)
 }
 
-// name tells whether a text is a name such as "validation_error", and no sentence.
-func name(text string) bool {
+// Name tells whether a text is a name such as "validation_error", and no sentence: a service's own name for what is wrong may
+// be logged, its sentences may hold anything.
+func Name(text string) bool {
 	if text == "" || len(text) > 64 {
 		return false
 	}

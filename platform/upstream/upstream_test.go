@@ -3,6 +3,7 @@ package upstream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -205,30 +206,14 @@ func TestFailedTellsWhetherToTryAgain(t *testing.T) {
 	}
 }
 
-// A library's client keeps to the same bounds as ours.
+// A library's calls keep to the same bounds.
 func TestWhatALibraryMayDo(t *testing.T) {
-	hang := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/away":
-			http.Redirect(w, r, "/", http.StatusFound)
-		case "/hang":
-			<-hang
-		case "/endless":
-			chunk := make([]byte, 1<<20)
-			for range 9 {
-				if _, err := w.Write(chunk); err != nil {
-					return
-				}
-			}
+	get := func(url string, timeout time.Duration) (status, read int, err error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}))
-	t.Cleanup(server.Close)
-	t.Cleanup(func() { close(hang) }) // before the server waits for its handlers
-
-	client := upstream.HTTP(20 * time.Second)
-	get := func(client *http.Client, path string) (status, read int, err error) {
-		answer, err := client.Get(server.URL + path)
+		answer, err := upstream.HTTP(timeout).Do(request)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -236,13 +221,60 @@ func TestWhatALibraryMayDo(t *testing.T) {
 		body, err := io.ReadAll(answer.Body)
 		return answer.StatusCode, len(body), err
 	}
-	if status, _, err := get(client, "/away"); status != http.StatusFound || err != nil {
+
+	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
+	away := serve(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) })
+	if status, _, err := get(away, 10*time.Second); status != http.StatusFound || err != nil {
 		t.Errorf("a redirect: %d, %v", status, err)
 	}
-	if _, read, err := get(client, "/endless"); read != 8<<20 || err != nil {
-		t.Errorf("of nine MiB %d bytes were read, %v", read, err)
+	if _, _, err := get(serve(t, endlessHeader), 10*time.Second); err == nil {
+		t.Error("an endless header is read")
 	}
-	if _, _, err := get(upstream.HTTP(50*time.Millisecond), "/hang"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("what takes too long: %v", err)
+
+	sized := func(size int) string {
+		return serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", size)) })
+	}
+	if _, read, err := get(sized(4<<20), 10*time.Second); read != 4<<20 || err != nil {
+		t.Errorf("of 4 MiB it reads %d bytes: %v", read, err)
+	}
+	_, read, err := get(sized(4<<20+1), 10*time.Second)
+	if _, isLong := errors.AsType[*http.MaxBytesError](err); read != 4<<20 || !isLong {
+		t.Errorf("of more than 4 MiB it reads %d bytes: %v", read, err)
+	}
+
+	half := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	silent := "http://" + testkit.Silence(t, "127.0.0.1:0")
+	for name, url := range map[string]string{"no answer": silent, "half an answer": half} {
+		_, _, err := get(url, 500*time.Millisecond)
+		if late, _ := upstream.Cause(err); !late {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCausesTellNoSecrets(t *testing.T) {
+	var timeout net.Error = &net.DNSError{IsTimeout: true}
+	for name, test := range map[string]struct {
+		err  error
+		said string // in the cause
+		late bool
+	}{
+		"a deadline":            {fmt.Errorf("get: %w", context.DeadlineExceeded), "deadline exceeded", true},
+		"a slow resolver":       {timeout, "lookup", true},
+		"a reset connection":    {&net.OpError{Op: "read", Err: errors.New("reset")}, "reset", false},
+		"a closed connection":   {io.EOF, "EOF", false},
+		"half an answer":        {io.ErrUnexpectedEOF, "unexpected EOF", false},
+		"a caller that left":    {context.Canceled, "canceled", false},
+		"too long an answer":    {&http.MaxBytesError{Limit: 1}, "too long", false},
+		"an answer that's junk": {errors.New("malformed HTTP response canary"), "can't be read", false},
+	} {
+		late, cause := upstream.Cause(test.err)
+		if late != test.late || !strings.Contains(cause.Error(), test.said) || strings.Contains(cause.Error(), "canary") {
+			t.Errorf("%s: %v, late: %t", name, cause, late)
+		}
 	}
 }

@@ -1,14 +1,14 @@
-// Package stripe takes money through Stripe (https://docs.stripe.com/api). Every call pins the version of the API that the
-// library was made for, 2024-06-20, so an account with a newer default answers as an old one does.
+// Package stripe takes money through Stripe (https://docs.stripe.com/api), and hears from it.
+//
+// Every call pins the version of the API that the library was made for, 2024-06-20, so that an account with a newer default
+// answers in the same shapes. The library's global state, its logger, its retries and its telemetry are left alone.
 package stripe
 
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
+	"encoding/json"
+	"strings"
 	"time"
 
 	stripego "github.com/stripe/stripe-go/v79"
@@ -21,37 +21,36 @@ import (
 
 	"github.com/omnistack/omnistack/modules/billing/internal/app"
 	"github.com/omnistack/omnistack/modules/billing/internal/domain"
+	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/upstream"
 )
 
-// Options say which account, and how its pages behave.
+// Options say which account at Stripe, and how its pages behave.
 type Options struct {
-	Key            string        // the secret or restricted key
+	Key            config.Secret // the secret or restricted key
 	APIBase        string        // another server that speaks Stripe's API; empty for Stripe
-	Timeout        time.Duration // of one attempt; 10 s when 0
+	Timeout        time.Duration // of a call, all attempts and waits included; 20 s when 0
+	Retries        int           // how often a request is repeated that may succeed then; 0 for never
 	SuccessURL     string        // where people come to who paid
-	CancelURL      string        // where people come to who didn't
+	CancelURL      string        // where people come to who left the checkout
 	ReturnURL      string        // where people come to from the portal
 	PromotionCodes bool          // the checkout takes them
 	AutomaticTax   bool          // Stripe Tax computes taxes
 }
 
-// The bounds of a call. The library waits for half a second to two between attempts, so that all of them are over before the
-// thirty seconds of a request are.
-const (
-	usualTimeout = 10 * time.Second
-	retries      = 1
-)
+// usualTimeout leaves time to answer within the thirty seconds of a request.
+const usualTimeout = 20 * time.Second
 
-// The bounds of a fetch. Nobody has more subscriptions; of the invoices the older ones were fetched before, and don't change.
+// The bounds of lists. A page of events is smaller, because each holds the object it is about, whole.
 const (
 	maxSubscriptions = 100
 	maxInvoices      = 100
+	eventsPage       = 50
 )
 
-// Stripe is an app.Stripe. It is safe for concurrent use.
+// Stripe is the way to an account at Stripe. It is safe for concurrent use.
 type Stripe struct {
 	options       Options
 	customers     customer.Client
@@ -64,18 +63,21 @@ type Stripe struct {
 
 var _ app.Stripe = (*Stripe)(nil)
 
-// New returns the way to the account. It calls nothing.
+// New returns the way to an account. It calls nobody.
 func New(options Options) *Stripe {
-	config := &stripego.BackendConfig{
-		HTTPClient:        upstream.HTTP(cmp.Or(options.Timeout, usualTimeout)),
-		MaxNetworkRetries: stripego.Int64(retries),
-		EnableTelemetry:   stripego.Bool(false),
-		LeveledLogger:     &stripego.LeveledLogger{Level: stripego.LevelNull}, // it logs what was sent
+	options.Timeout = cmp.Or(options.Timeout, usualTimeout)
+	calls := upstream.HTTP(options.Timeout)
+	calls.Transport = patient{calls.Transport, options.Retries}
+	settings := &stripego.BackendConfig{
+		HTTPClient:        calls,
+		MaxNetworkRetries: new(int64(0)), // see patient
+		EnableTelemetry:   new(false),
+		LeveledLogger:     &stripego.LeveledLogger{Level: stripego.LevelNull}, // others show what was sent and said
 	}
 	if options.APIBase != "" {
-		config.URL = &options.APIBase
+		settings.URL = &options.APIBase
 	}
-	backend, key := stripego.GetBackendWithConfig(stripego.APIBackend, config), options.Key
+	backend, key := stripego.GetBackendWithConfig(stripego.APIBackend, settings), options.Key.Reveal()
 	return &Stripe{
 		options:       options,
 		customers:     customer.Client{B: backend, Key: key},
@@ -90,117 +92,209 @@ func New(options Options) *Stripe {
 // aboutUser is the name under which objects at Stripe say whose they are.
 const aboutUser = "user_id"
 
-// CreateCustomer makes a customer without a name or an address: Stripe asks for them where it needs them.
-func (s *Stripe) CreateCustomer(ctx context.Context, key string, user id.Scope) (string, error) {
-	params := &stripego.CustomerParams{Params: keyed(ctx, key)}
+// CreateCustomer makes a customer, who has no address of mail yet: Stripe asks for one.
+func (s *Stripe) CreateCustomer(ctx context.Context, key string, user id.Scope) (customerID string, err error) {
+	if err := usable(key); err != nil {
+		return "", err
+	}
+	params := &stripego.CustomerParams{Params: stripego.Params{Context: ctx, IdempotencyKey: &key}}
 	params.AddMetadata(aboutUser, user.User)
 	made, err := s.customers.New(params)
 	if err != nil {
 		return "", failed(err)
 	}
+	if made.ID == "" {
+		return "", incomplete("a customer")
+	}
 	return made.ID, nil
 }
 
-// Checkout begins a checkout of one subscription.
-func (s *Stripe) Checkout(ctx context.Context, key string, wanted app.Checkout) (string, error) {
+// Checkout begins a checkout of one subscription. Whose it is stands in the metadata of both, for who looks at the dashboard.
+func (s *Stripe) Checkout(ctx context.Context, key string, wanted app.Checkout) (url string, err error) {
+	if err := usable(key); err != nil {
+		return "", err
+	}
 	params := &stripego.CheckoutSessionParams{
-		Params:            keyed(ctx, key),
-		Mode:              stripego.String(string(stripego.CheckoutSessionModeSubscription)),
+		Params:            stripego.Params{Context: ctx, IdempotencyKey: &key},
+		Mode:              new(string(stripego.CheckoutSessionModeSubscription)),
 		Customer:          &wanted.CustomerID,
 		ClientReferenceID: &wanted.User.User,
-		LineItems:         []*stripego.CheckoutSessionLineItemParams{{Price: &wanted.PriceID, Quantity: stripego.Int64(1)}},
+		LineItems:         []*stripego.CheckoutSessionLineItemParams{{Price: &wanted.PriceID, Quantity: new(int64(1))}},
+		SubscriptionData:  &stripego.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{aboutUser: wanted.User.User}},
 		SuccessURL:        &s.options.SuccessURL,
 		CancelURL:         &s.options.CancelURL,
-		SubscriptionData:  &stripego.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{aboutUser: wanted.User.User}},
 	}
 	params.AddMetadata(aboutUser, wanted.User.User)
 	if wanted.TrialDays > 0 {
-		params.SubscriptionData.TrialPeriodDays = stripego.Int64(int64(wanted.TrialDays))
+		params.SubscriptionData.TrialPeriodDays = new(int64(wanted.TrialDays))
 	}
 	if s.options.PromotionCodes {
-		params.AllowPromotionCodes = stripego.Bool(true)
+		params.AllowPromotionCodes = new(true)
 	}
-	if s.options.AutomaticTax { // which goes by the address that the customer enters
-		params.AutomaticTax = &stripego.CheckoutSessionAutomaticTaxParams{Enabled: stripego.Bool(true)}
-		params.CustomerUpdate = &stripego.CheckoutSessionCustomerUpdateParams{Address: stripego.String("auto")}
+	if s.options.AutomaticTax {
+		params.AutomaticTax = &stripego.CheckoutSessionAutomaticTaxParams{Enabled: new(true)}
+		// Taxes follow from the address. Without this the one that was typed in isn't the customer's.
+		params.CustomerUpdate = &stripego.CheckoutSessionCustomerUpdateParams{Address: new("auto")}
 	}
 	begun, err := s.checkouts.New(params)
 	if err != nil {
 		return "", failed(err)
 	}
+	if begun.URL == "" {
+		return "", incomplete("a checkout")
+	}
 	return begun.URL, nil
 }
 
-// Portal opens the customer portal as it is configured in Stripe's dashboard.
-func (s *Stripe) Portal(ctx context.Context, customerID string) (string, error) {
+// Portal opens the customer portal, as it is set up in Stripe's dashboard.
+func (s *Stripe) Portal(ctx context.Context, customerID string) (url string, err error) {
 	opened, err := s.portals.New(&stripego.BillingPortalSessionParams{
 		Params: stripego.Params{Context: ctx}, Customer: &customerID, ReturnURL: &s.options.ReturnURL,
 	})
 	if err != nil {
 		return "", failed(err)
 	}
+	if opened.URL == "" {
+		return "", incomplete("a portal")
+	}
 	return opened.URL, nil
 }
 
-// Fetch asks for the customer, all subscriptions and the last invoices.
+// Fetch returns the customer's newest 100 subscriptions, whatever their state, and the newest 100 invoices. Whom Stripe
+// doesn't know is gone. All requests together keep to the timeout.
 func (s *Stripe) Fetch(ctx context.Context, customerID string) (domain.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
 	var said domain.Snapshot
 	found, err := s.customers.Get(customerID, &stripego.CustomerParams{Params: stripego.Params{Context: ctx}})
 	switch err := failed(err); {
 	case errs.Is(err, errs.NotFound):
-		return domain.Snapshot{Gone: true}, nil
+		said.Gone = true
 	case err != nil:
 		return domain.Snapshot{}, err
+	case found.ID != customerID:
+		return domain.Snapshot{}, incomplete("the customer")
+	default:
+		said.Gone = found.Deleted
 	}
-	said.Gone = found.Deleted
-
-	subscriptions := s.subscriptions.List(&stripego.SubscriptionListParams{
-		ListParams: part(ctx, maxSubscriptions), Customer: &customerID, Status: stripego.String("all"),
-	})
-	for subscriptions.Next() {
-		said.Subscriptions = append(said.Subscriptions, toSubscription(subscriptions.Subscription()))
+	// Of a customer who is gone Stripe may list what there was, or say again that it knows nobody.
+	said.Subscriptions, err = s.subscriptionsOf(ctx, customerID)
+	if errs.Is(err, errs.NotFound) {
+		return domain.Snapshot{Gone: true}, nil
 	}
-	if err := failed(subscriptions.Err()); err != nil {
+	if err != nil {
 		return domain.Snapshot{}, err
 	}
-	wanted := &stripego.InvoiceListParams{ListParams: part(ctx, maxInvoices), Customer: &customerID}
-	wanted.AddExpand("data.charge")
-	invoices := s.invoices.List(wanted)
-	for invoices.Next() {
-		said.Invoices = append(said.Invoices, toInvoice(invoices.Invoice()))
+	said.Invoices, err = s.invoicesOf(ctx, customerID)
+	if errs.Is(err, errs.NotFound) {
+		said.Gone = true
+		return said, nil
 	}
-	if err := failed(invoices.Err()); err != nil {
+	if err != nil {
 		return domain.Snapshot{}, err
 	}
 	return said, nil
 }
 
-func toSubscription(found *stripego.Subscription) domain.Subscription {
-	subscription := domain.Subscription{
-		ID: found.ID, Status: domain.Status(found.Status), Currency: string(found.Currency),
-		PeriodStart: at(found.CurrentPeriodStart), PeriodEnd: at(found.CurrentPeriodEnd), CancelAtPeriodEnd: found.CancelAtPeriodEnd,
-		TrialEnd: at(found.TrialEnd), CreatedAt: at(found.Created),
+func (s *Stripe) subscriptionsOf(ctx context.Context, customerID string) ([]domain.Subscription, error) {
+	list := s.subscriptions.List(&stripego.SubscriptionListParams{
+		ListParams: stripego.ListParams{Context: ctx, Limit: new(int64(maxSubscriptions))}, Customer: &customerID, Status: new("all"),
+	})
+	var found []domain.Subscription
+	for len(found) < maxSubscriptions && list.Next() {
+		one := list.Subscription()
+		if one.CurrentPeriodEnd == 0 {
+			one.CurrentPeriodStart, one.CurrentPeriodEnd = period(list.SubscriptionList().LastResponse.RawJSON, one.ID)
+		}
+		found = append(found, subscriptionFrom(one))
 	}
-	if found.Items != nil && len(found.Items.Data) > 0 && found.Items.Data[0].Price != nil {
-		item := found.Items.Data[0]
-		subscription.PriceID, subscription.Amount = item.Price.ID, item.Price.UnitAmount*item.Quantity
+	if err := list.Err(); err != nil {
+		return nil, failed(err)
 	}
-	return subscription
+	if list.SubscriptionList().Data == nil { // what isn't there must not pass for none
+		return nil, incomplete("subscriptions")
+	}
+	return found, nil
 }
 
-func toInvoice(found *stripego.Invoice) domain.Invoice {
-	invoice := domain.Invoice{
-		ID: found.ID, Number: found.Number, Status: domain.InvoiceStatus(found.Status), Due: found.AmountDue, Paid: found.AmountPaid,
-		Currency: string(found.Currency), Attempts: found.AttemptCount, NextAttemptAt: at(found.NextPaymentAttempt),
-		URL: found.HostedInvoiceURL, CreatedAt: at(found.Created),
+// period returns the period of a subscription in a page of them. Since version 2025-03-31 of the API its items have periods,
+// which the library doesn't read; the one that ends first counts. Both are 0 when there is none.
+func period(page []byte, subscriptionID string) (start, end int64) {
+	var list struct {
+		Data []struct {
+			ID    string `json:"id"`
+			Items struct {
+				Data []struct {
+					Start int64 `json:"current_period_start"`
+					End   int64 `json:"current_period_end"`
+				} `json:"data"`
+			} `json:"items"`
+		} `json:"data"`
 	}
-	if found.Subscription != nil {
-		invoice.SubscriptionID = found.Subscription.ID
+	if err := json.Unmarshal(page, &list); err != nil {
+		return 0, 0 // it has other shapes there
 	}
-	if found.Charge != nil {
-		invoice.Refunded = found.Charge.AmountRefunded
+	for _, found := range list.Data {
+		if found.ID != subscriptionID {
+			continue
+		}
+		for _, item := range found.Items.Data {
+			if item.End != 0 && (end == 0 || item.End < end) {
+				start, end = item.Start, item.End
+			}
+		}
 	}
-	return invoice
+	return start, end
+}
+
+func (s *Stripe) invoicesOf(ctx context.Context, customerID string) ([]domain.Invoice, error) {
+	params := &stripego.InvoiceListParams{
+		ListParams: stripego.ListParams{Context: ctx, Limit: new(int64(maxInvoices))}, Customer: &customerID,
+	}
+	params.AddExpand("data.charge") // which knows what was refunded
+	list := s.invoices.List(params)
+	var found []domain.Invoice
+	for len(found) < maxInvoices && list.Next() {
+		found = append(found, invoiceFrom(list.Invoice()))
+	}
+	if err := list.Err(); err != nil {
+		return nil, failed(err)
+	}
+	if list.InvoiceList().Data == nil {
+		return nil, incomplete("invoices")
+	}
+	return found, nil
+}
+
+// subscriptionFrom returns what Stripe says of a subscription. Checkouts make subscriptions of one item; should somebody add
+// more in the dashboard, the first still decides.
+func subscriptionFrom(said *stripego.Subscription) domain.Subscription {
+	found := domain.Subscription{
+		ID: said.ID, Status: domain.Status(said.Status), Currency: string(said.Currency),
+		PeriodStart: at(said.CurrentPeriodStart), PeriodEnd: at(said.CurrentPeriodEnd), CancelAtPeriodEnd: said.CancelAtPeriodEnd,
+		TrialEnd: at(said.TrialEnd), CreatedAt: at(said.Created),
+	}
+	if said.Items != nil && len(said.Items.Data) > 0 && said.Items.Data[0].Price != nil {
+		item := said.Items.Data[0]
+		found.PriceID, found.Amount = item.Price.ID, item.Price.UnitAmount*item.Quantity
+		found.Currency = cmp.Or(string(item.Price.Currency), found.Currency)
+	}
+	return found
+}
+
+func invoiceFrom(said *stripego.Invoice) domain.Invoice {
+	found := domain.Invoice{
+		ID: said.ID, Number: said.Number, Status: domain.InvoiceStatus(said.Status), Due: said.AmountDue, Paid: said.AmountPaid,
+		Currency: string(said.Currency), Attempts: said.AttemptCount, NextAttemptAt: at(said.NextPaymentAttempt),
+		URL: said.HostedInvoiceURL, CreatedAt: at(said.Created),
+	}
+	if said.Subscription != nil {
+		found.SubscriptionID = said.Subscription.ID
+	}
+	if said.Charge != nil {
+		found.Refunded = said.Charge.AmountRefunded
+	}
+	return found
 }
 
 // at returns a time of Stripe's, which counts seconds since 1970 and has 0 for none.
@@ -220,59 +314,41 @@ func (s *Stripe) Forget(ctx context.Context, customerID string) error {
 	return nil
 }
 
-// Undelivered asks for the events that no endpoint took.
+// Undelivered calls each with the newest event first, and returns its error as it is. Every page of the list has the timeout
+// for itself.
 func (s *Stripe) Undelivered(ctx context.Context, since time.Time, each func(app.Post) error) error {
-	list := stripego.ListParams{Context: ctx, Limit: stripego.Int64(100)}
-	events := s.events.List(&stripego.EventListParams{
-		ListParams: list, DeliverySuccess: stripego.Bool(false), CreatedRange: &stripego.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
+	list := s.events.List(&stripego.EventListParams{
+		ListParams:      stripego.ListParams{Context: ctx, Limit: new(int64(eventsPage))},
+		DeliverySuccess: new(false),
+		CreatedRange:    &stripego.RangeQueryParams{GreaterThanOrEqual: since.Unix()},
 	})
-	for events.Next() {
-		found := events.Event()
-		if found.Data == nil {
-			continue
+	for list.Next() {
+		said := list.Event()
+		var object json.RawMessage
+		if said.Data != nil {
+			object = said.Data.Raw
 		}
-		if err := each(app.Post{ID: found.ID, Type: string(found.Type), CustomerID: customerIn(found.Data.Raw)}); err != nil {
+		post, ok := postOf(said.ID, string(said.Type), object)
+		if !ok {
+			return incomplete("events")
+		}
+		if err := each(post); err != nil {
 			return err
 		}
 	}
-	return failed(events.Err())
+	if err := list.Err(); err != nil {
+		return failed(err)
+	}
+	if list.EventList().Data == nil {
+		return incomplete("events")
+	}
+	return nil
 }
 
-// keyed are the parameters of a call that is made once for a key.
-func keyed(ctx context.Context, key string) stripego.Params {
-	return stripego.Params{Context: ctx, IdempotencyKey: &key}
-}
-
-// part are the parameters of a list of which one page is enough.
-func part(ctx context.Context, most int64) stripego.ListParams {
-	return stripego.ListParams{Context: ctx, Limit: &most, Single: true}
-}
-
-// failed returns an error of the library as one of ours, nil for nil. What another try may mend is errs.External, or
-// errs.Timeout. Of Stripe's words only its names for what is wrong are repeated, and to the log alone.
-func failed(err error) error {
-	if err == nil {
-		return nil
+// usable returns nil for a key that Stripe takes as an idempotency key, else errs.Invalid.
+func usable(key string) error {
+	if key == "" || len(key) > maxName || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return errs.New(errs.Invalid, "The key must be 1 to 255 printable characters of ASCII")
 	}
-	ours := func(kind errs.Kind, message string, cause error) error {
-		return errs.New(kind, message).With("service", "stripe").Because(cause)
-	}
-	said, isStripe := errors.AsType[*stripego.Error](err)
-	if !isStripe {
-		timer, isNet := errors.AsType[net.Error](err)
-		if isNet && timer.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-			return ours(errs.Timeout, "The payment service took too long", err)
-		}
-		return ours(errs.External, "The payment service can't be reached", err)
-	}
-	cause := fmt.Errorf("stripe answered %d %s %s to the request %s", said.HTTPStatusCode, said.Type, said.Code, said.RequestID)
-	switch {
-	case said.HTTPStatusCode == http.StatusNotFound || said.Code == stripego.ErrorCodeResourceMissing && said.Param == "id":
-		return ours(errs.NotFound, "The payment service doesn't know it", cause)
-	case said.HTTPStatusCode == http.StatusUnauthorized, said.HTTPStatusCode == http.StatusForbidden:
-		return ours(errs.External, "The payment service doesn't let us in: check its key and the account", cause)
-	case said.HTTPStatusCode == http.StatusBadRequest, said.HTTPStatusCode == http.StatusPaymentRequired:
-		return ours(errs.Invalid, "The payment service refuses what it was sent", cause)
-	}
-	return ours(errs.External, "The payment service failed", cause)
+	return nil
 }
