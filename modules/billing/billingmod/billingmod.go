@@ -69,19 +69,19 @@ func New(deps Deps) (*Module, error) {
 	}
 	returns := cmp.Or(deps.Settings.ReturnURL, deps.FrontendURL+"/billing")
 	options := stripe.Options{
-		Key: deps.Settings.StripeSecretKey.Reveal(), APIBase: deps.Settings.StripeAPIBase,
+		Key: deps.Settings.StripeSecretKey, APIBase: deps.Settings.StripeAPIBase, Retries: 2,
 		SuccessURL: returns + "?checkout=success&session_id={CHECKOUT_SESSION_ID}", CancelURL: returns + "?checkout=canceled", ReturnURL: returns,
 		PromotionCodes: deps.Settings.StripePromotionCodes, AutomaticTax: deps.Settings.StripeAutomaticTax,
 	}
 	secrets := deps.Settings.webhookSecrets()
 	if !deps.Settings.Available() && deps.Environment.OnDesk() {
 		sign := deps.Keyring.Signer("stripe simulator")
-		options.Key = "sk_test_" + hex.EncodeToString(sign.Sign([]byte("key"))[:16])
+		options.Key = config.Secret("sk_test_" + hex.EncodeToString(sign.Sign([]byte("key"))[:16]))
 		options.APIBase = deps.PublicURL + simulated
 		secrets = []string{"whsec_" + hex.EncodeToString(sign.Sign([]byte("webhook")))}
 		m.simulator, err = simulator.New(simulator.Options{
 			Clock: deps.Clock, File: filepath.Join(deps.DataDir, "stripe.json"), Base: simulated, URL: options.APIBase,
-			Key: options.Key, Secret: secrets[0], Hook: deps.PublicURL + deps.APIPrefix + httpapi.HookPath, Prices: prices(plans),
+			Key: options.Key.Reveal(), Secret: secrets[0], Hook: deps.PublicURL + deps.APIPrefix + httpapi.HookPath, Prices: prices(plans),
 		})
 		if err != nil {
 			return nil, err

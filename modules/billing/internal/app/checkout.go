@@ -16,9 +16,9 @@ func (a *App) Checkout(ctx context.Context, user id.Scope, key, plan string, int
 	if err := a.open(); err != nil {
 		return "", err
 	}
-	offer, known := a.rules.Catalog.Plan(plan)
+	offer, there := a.rules.Catalog.Plan(plan)
 	price, sold := offer.Prices[interval]
-	if !known || !sold {
+	if !there || !sold {
 		return "", errs.InvalidFields(errs.Field{Name: "plan", Message: "isn't for sale for this interval"})
 	}
 	account, err := a.customer(ctx, user)
@@ -29,7 +29,17 @@ func (a *App) Checkout(ctx context.Context, user id.Scope, key, plan string, int
 	if !account.HadTrial {
 		checkout.TrialDays = offer.TrialDays
 	}
-	return a.Stripe.Checkout(ctx, key, checkout)
+	url, err = a.Stripe.Checkout(ctx, key, checkout)
+	return url, known(err)
+}
+
+// known returns an error of Stripe's as it is, but for a customer that isn't known there: the client has asked for nothing that
+// doesn't exist, we have. It is so with the key of another account.
+func known(err error) error {
+	if errs.Is(err, errs.NotFound) {
+		return errs.New(errs.External, "The payment service doesn't know the customer").With("service", "stripe").Because(err)
+	}
+	return err
 }
 
 // customer returns the account of a user who may buy, and sees to it that there is a customer. Any number of calls at once make
@@ -75,5 +85,6 @@ func (a *App) Portal(ctx context.Context, user id.Scope) (url string, err error)
 	if account.CustomerID == "" {
 		return "", errs.New(errs.Conflict, "There is nothing to manage yet: begin with a checkout")
 	}
-	return a.Stripe.Portal(ctx, account.CustomerID)
+	url, err = a.Stripe.Portal(ctx, account.CustomerID)
+	return url, known(err)
 }

@@ -21,7 +21,7 @@ type Stripe interface {
 	// Portal returns the address of a page where the customer changes the subscription and what it is paid with.
 	Portal(ctx context.Context, customerID string) (url string, err error)
 
-	// Fetch returns all that counts of a customer, also of one that is gone.
+	// Fetch returns all that counts of a customer, also of one that was deleted. One that was never there is errs.NotFound.
 	Fetch(ctx context.Context, customerID string) (domain.Snapshot, error)
 
 	// Forget deletes a customer, which ends all subscriptions at once. One that is gone is no error.

@@ -30,7 +30,7 @@ func (a *App) sync(ctx context.Context, user id.Scope, with func(ctx context.Con
 	}
 	said, err := a.Stripe.Fetch(ctx, customerID)
 	if err != nil {
-		return err
+		return known(err)
 	}
 	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
 		if err := a.apply(ctx, user, customerID, fetch, said); err != nil {

@@ -160,34 +160,31 @@ func (s *Stripe) Portal(ctx context.Context, customerID string) (url string, err
 	return opened.URL, nil
 }
 
-// Fetch returns the customer's newest 100 subscriptions, whatever their state, and the newest 100 invoices. Whom Stripe
-// doesn't know is gone. All requests together keep to the timeout.
+// Fetch returns the customer's newest 100 subscriptions, whatever their state, and the newest 100 invoices. Stripe knows deleted
+// customers as such. One that it doesn't know at all is errs.NotFound and not gone: with the key of another account nobody would
+// be there, and all would lose their plans. All requests together keep to the timeout.
 func (s *Stripe) Fetch(ctx context.Context, customerID string) (domain.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
 	var said domain.Snapshot
 	found, err := s.customers.Get(customerID, &stripego.CustomerParams{Params: stripego.Params{Context: ctx}})
-	switch err := failed(err); {
-	case errs.Is(err, errs.NotFound):
-		said.Gone = true
-	case err != nil:
-		return domain.Snapshot{}, err
-	case found.ID != customerID:
-		return domain.Snapshot{}, incomplete("the customer")
-	default:
-		said.Gone = found.Deleted
+	if err != nil {
+		return domain.Snapshot{}, failed(err)
 	}
+	if found.ID != customerID {
+		return domain.Snapshot{}, incomplete("the customer")
+	}
+	said.Gone = found.Deleted
 	// Of a customer who is gone Stripe may list what there was, or say again that it knows nobody.
 	said.Subscriptions, err = s.subscriptionsOf(ctx, customerID)
-	if errs.Is(err, errs.NotFound) {
-		return domain.Snapshot{Gone: true}, nil
+	if said.Gone && errs.Is(err, errs.NotFound) {
+		return said, nil
 	}
 	if err != nil {
 		return domain.Snapshot{}, err
 	}
 	said.Invoices, err = s.invoicesOf(ctx, customerID)
-	if errs.Is(err, errs.NotFound) {
-		said.Gone = true
+	if said.Gone && errs.Is(err, errs.NotFound) {
 		return said, nil
 	}
 	if err != nil {
