@@ -265,7 +265,7 @@ func billingDeps(settings *Settings, db *database.DB, events events.Publisher, b
 	conf := settings.Platform
 	return billingmod.Deps{
 		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Settings: &settings.Billing,
-		PublicURL: conf.HTTP.PublicURL, APIPrefix: conf.HTTP.APIPrefix, FrontendURL: conf.HTTP.FrontendURL,
+		LocalURL: conf.HTTP.LocalURL(), APIPrefix: conf.HTTP.APIPrefix, FrontendURL: conf.HTTP.FrontendURL,
 		DataDir: conf.Core.DataDir, Environment: conf.Core.Environment,
 	}
 }

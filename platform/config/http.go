@@ -1,9 +1,11 @@
 package config
 
 import (
+	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,6 +23,15 @@ type HTTP struct {
 	RequestTimeout time.Duration  `env:"REQUEST_TIMEOUT" default:"30s" min:"1s" max:"1h" help:"How long one request may take, streams apart."`
 	MetricsAddr    string         `env:"METRICS_ADDR" default:"127.0.0.1:9464" is:"listen" help:"Where Prometheus metrics are served, or off."`
 	DocsEnabled    bool           `env:"DOCS_ENABLED" default:"true" production:"false" help:"Whether /docs and the API document are served."`
+}
+
+// LocalURL returns where programs and browsers on this machine reach the process, such as http://localhost:8000.
+func (h *HTTP) LocalURL() string {
+	host := h.Host
+	if address, err := netip.ParseAddr(host); err == nil && (address.IsLoopback() || address.IsUnspecified()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(h.Port))
 }
 
 var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)

@@ -7,5 +7,6 @@ import "slices"
 // accesses are the cases of every route of the product.
 var accesses = slices.Concat(
 	houseAccesses,
+	billingAccesses,
 	projectsAccesses,
 )

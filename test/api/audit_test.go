@@ -43,7 +43,7 @@ func TestWhatAdministratorsDoIsWrittenDown(t *testing.T) {
 
 		// Who is deleted is forgotten, and what was done to him isn't.
 		apptest.Await(t, "the erasure", func() bool {
-			return testkit.Rows(t, app.DB, "events_inbox", "consumer LIKE '%.erase_user'") == 3
+			return erased(t, app)
 		})
 		want := []string{
 			`ann 200 {"is_active":false}`, `ann 403 {"role":"superadmin"}`, `ann 412 {"is_active":true}`,

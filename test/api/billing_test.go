@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -108,7 +109,7 @@ func (s shop) portal(t *testing.T, user *testkit.API) (page, subscriptionID stri
 
 func (s shop) page(t *testing.T, address string) string {
 	t.Helper()
-	return string(s.Do(t, "GET", strings.TrimPrefix(address, s.URL)).Want(200).Body)
+	return string(s.Do(t, "GET", strings.TrimPrefix(strings.TrimPrefix(address, s.URL), s.Settings.Platform.HTTP.LocalURL())).Want(200).Body)
 }
 
 // A life: from nothing to a trial, a paid plan, another plan, a late payment, its recovery and the end, as Stripe tells it.
@@ -173,7 +174,7 @@ func TestALifeOfASubscription(t *testing.T) {
 		if text := s.page(t, s.checkout(t, alice, "pro", "yearly")); strings.Contains(text, "are free") {
 			t.Error("there is a second trial")
 		}
-	})
+	}, builtIn)
 }
 
 func TestTwoCheckoutsAtOnceMakeOneCustomer(t *testing.T) {
@@ -318,4 +319,31 @@ func TestAnErasedUserPaysNothing(t *testing.T) {
 				!strings.Contains(s.page(t, s.URL+"/dev/stripe/"), "portal/cus_")
 		})
 	})
+}
+
+// The key and the secret are in no answer and in no log, also when Stripe repeats what it was sent.
+func TestStripesKeyStaysSecret(t *testing.T) {
+	const key, hook = "sk_test_quokka_numbat", "whsec_bilby_dibbler"
+	stripe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		said := r.Header.Get("Authorization") + " " + r.URL.Path
+		w.Header().Set("Request-Id", said)
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = fmt.Fprintf(w, `{"error": {"type": %q, "code": %[1]q, "message": %[1]q}}`, said)
+	}))
+	t.Cleanup(stripe.Close)
+	app := apptest.Start(t, database.SQLite, "STRIPE_SECRET_KEY="+key, "STRIPE_WEBHOOK_SECRET="+hook, "STRIPE_API_BASE="+stripe.URL)
+	answer := app.User(t, "alice").Do(t, "POST", billing+"/checkout", testkit.Body(purchase)).WantError(502, "EXTERNAL_SERVICE_ERROR")
+	refused := app.Do(t, "POST", "/api/v1/public/webhooks/stripe", testkit.Body(hint(1))).WantError(400, "BAD_REQUEST")
+	said := string(answer.Body) + string(refused.Body)
+	for _, line := range app.Logs.All() {
+		said += fmt.Sprint(line.Message, line.ContextMap())
+	}
+	if !strings.Contains(said, "stripe answered 401") {
+		t.Error("the log doesn't say what is wrong")
+	}
+	for _, part := range []string{"quokka", "numbat", "bilby", "dibbler"} {
+		if strings.Contains(said, part) {
+			t.Errorf("%s is told", part)
+		}
+	}
 }

@@ -40,7 +40,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		})
 		user.Do(t, "DELETE", me).Want(202)
 		apptest.Await(t, "the erasure", func() bool {
-			return testkit.Rows(t, app.DB, "events_inbox", "consumer LIKE '%.erase_user'") == 3
+			return erased(t, app)
 		})
 
 		for what, text := range map[string]string{

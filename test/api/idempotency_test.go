@@ -218,7 +218,7 @@ func TestAnActIsRecordedOnceHoweverOftenItIsSent(t *testing.T) {
 		gone := ann.Do(t, "DELETE", people+"/alice", under("k")).Want(204)
 		wantReplay(t, gone, ann.Do(t, "DELETE", people+"/alice", under("k")))
 		apptest.Await(t, "the erasure", func() bool {
-			return testkit.Rows(t, app.DB, "events_inbox", "consumer LIKE '%.erase_user'") == 3
+			return erased(t, app)
 		})
 		wantReplay(t, gone, ann.Do(t, "DELETE", people+"/alice", under("k")))
 		if got := acts(t, app, "alice"); !reflect.DeepEqual(got, []string{`ann 200 {"is_active":false}`, "ann 204 null"}) {
@@ -274,7 +274,7 @@ func TestTheKeysOfADeletedUserGo(t *testing.T) {
 		apptest.Await(t, "the erasure", func() bool { return !left() })
 		app.Change(t, "UPDATE idempotency_keys SET about = 'alice'") // as if it had come late
 		apptest.Await(t, "the end of the first erasure", func() bool {
-			return testkit.Rows(t, app.DB, "events_inbox", "consumer LIKE '%.erase_user'") == 3
+			return erased(t, app)
 		})
 		app.Change(t, "UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE kind = 'jobs.erase_again'")
 		apptest.Await(t, "the second erasure", func() bool { return testkit.Rows(t, app.DB, "idempotency_keys", "") == 0 })

@@ -182,7 +182,11 @@ var exempt = []string{
 	"POST " + api + "/public/webhooks/clerk",
 	"POST " + api + "/public/webhooks/resend",
 	"POST " + api + "/public/webhooks/sendgrid",
+	"POST " + api + "/public/webhooks/stripe",
 	"POST " + api + "/public/webhooks/supabase",
+	"DELETE /dev/stripe/*rest", // for this machine only
+	"GET /dev/stripe/*rest",
+	"POST /dev/stripe/*rest",
 }
 
 // Every route is called until it must be limited, and is unless its name is above.

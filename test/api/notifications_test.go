@@ -133,6 +133,7 @@ func TestPreferencesDecideWhatComes(t *testing.T) {
 			"account.welcome": both, "projects.deleted": both, "billing.subscription": both,
 			"account.security": map[string]any{"in_app": true, "mail": true, "fixed": true},
 			"data.export":      map[string]any{"in_app": true, "mail": true, "fixed": true},
+			"billing.payment":  map[string]any{"in_app": true, "mail": true, "fixed": true},
 		} {
 			if fmt.Sprint(kinds[kind]) != fmt.Sprint(want) {
 				t.Errorf("%s is %v, want %v", kind, kinds[kind], want)

@@ -65,8 +65,9 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	}
 	t.Cleanup(func() { _ = listener.Close() }) // it is closed already once it was served
 	url := "http://" + listener.Addr().String()
+	_, port, _ := net.SplitHostPort(listener.Addr().String()) // it has one
 	environ := append([]string{
-		"ENVIRONMENT=test", "PORT=0", "PUBLIC_URL=" + url, "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
+		"ENVIRONMENT=test", "HOST=127.0.0.1", "PORT=" + port, "DATA_DIR=" + t.TempDir(), "DATABASE_URL=" + URL(options),
 		"RATE_LIMIT_ENABLED=false", "METRICS_ADDR=off", "BILLING_CATALOG_FILE=" + Plans(t),
 	}, settings...)
 	loaded, _, err := wiregen.LoadSettings(config.Sources{Dir: t.TempDir(), Environ: environ})
@@ -118,6 +119,14 @@ func Plans(t testing.TB) string {
 
 const plans = `plans:
   - {name: free, projects: -1, storage_mib: -1, rate_factor: 1, ai: {budget: -1, routes: ["*"]}}
+  - name: pro
+    projects: -1
+    storage_mib: -1
+    rate_factor: 1
+    trial_days: 14
+    prices:
+      monthly: {id: price_pro_monthly, amount: 2000, currency: usd}
+      yearly: {id: price_pro_yearly, amount: 20000, currency: usd}
 `
 
 // URL returns the DATABASE_URL of a database.

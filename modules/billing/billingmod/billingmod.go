@@ -39,7 +39,7 @@ type Deps struct {
 	Clock    clock.Clock
 	Settings *Settings
 
-	PublicURL   string // where clients reach the process
+	LocalURL    string // where this machine reaches the process
 	APIPrefix   string // of the API there
 	FrontendURL string // where the web app is
 	DataDir     string // where the simulator keeps what happened
@@ -77,11 +77,11 @@ func New(deps Deps) (*Module, error) {
 	if !deps.Settings.Available() && deps.Environment.OnDesk() {
 		sign := deps.Keyring.Signer("stripe simulator")
 		options.Key = config.Secret("sk_test_" + hex.EncodeToString(sign.Sign([]byte("key"))[:16]))
-		options.APIBase = deps.PublicURL + simulated
+		options.APIBase = cmp.Or(options.APIBase, deps.LocalURL+simulated) // a worker's is another process
 		secrets = []string{"whsec_" + hex.EncodeToString(sign.Sign([]byte("webhook")))}
 		m.simulator, err = simulator.New(simulator.Options{
 			Clock: deps.Clock, File: filepath.Join(deps.DataDir, "stripe.json"), Base: simulated, URL: options.APIBase,
-			Key: options.Key.Reveal(), Secret: secrets[0], Hook: deps.PublicURL + deps.APIPrefix + httpapi.HookPath, Prices: prices(plans),
+			Key: options.Key.Reveal(), Secret: secrets[0], Hook: deps.LocalURL + deps.APIPrefix + httpapi.HookPath, Prices: prices(plans),
 		})
 		if err != nil {
 			return nil, err

@@ -15,7 +15,7 @@ type Settings struct {
 	StripeWebhookSecret  config.Secret `env:"STRIPE_WEBHOOK_SECRET" help:"The signing secret of the webhook endpoint in Stripe; while it is replaced both, with a comma between them."`
 	StripePriceIDMonthly string        `env:"STRIPE_PRICE_ID_MONTHLY" help:"The Stripe price of the plan pro, paid monthly."`
 	StripePriceIDYearly  string        `env:"STRIPE_PRICE_ID_YEARLY" help:"The Stripe price of the plan pro, paid yearly."`
-	StripeAPIBase        string        `env:"STRIPE_API_BASE" is:"base" help:"Another server that speaks Stripe's API, such as stripe-mock; unset, Stripe itself."`
+	StripeAPIBase        string        `env:"STRIPE_API_BASE" is:"base" help:"Another server that speaks Stripe's API, such as stripe-mock; unset, Stripe itself, or the simulator while there is no key."`
 	StripePromotionCodes bool          `env:"STRIPE_PROMOTION_CODES" default:"false" help:"Whether the checkout takes promotion codes."`
 	StripeAutomaticTax   bool          `env:"STRIPE_AUTOMATIC_TAX" default:"false" help:"Whether Stripe Tax computes taxes at the checkout."`
 	CatalogFile          string        `env:"BILLING_CATALOG_FILE" is:"file" help:"A file of plans, instead of the built-in ones."`

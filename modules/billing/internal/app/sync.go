@@ -13,11 +13,11 @@ import (
 // Sync makes the account of a user what Stripe says of it now. It calls what is outside. A user without a customer has nothing
 // to bring up to date.
 func (a *App) Sync(ctx context.Context, user id.Scope) error {
-	return a.sync(ctx, user, func(context.Context) error { return nil })
+	return a.sync(ctx, user, false, func(context.Context) error { return nil })
 }
 
-// sync is Sync with something that happens in the same transaction.
-func (a *App) sync(ctx context.Context, user id.Scope, with func(ctx context.Context) error) error {
+// sync is Sync with something that happens in the same transaction. Stripe may have said that the trial ends.
+func (a *App) sync(ctx context.Context, user id.Scope, trialEnds bool, with func(ctx context.Context) error) error {
 	if err := a.open(); err != nil {
 		return err
 	}
@@ -32,6 +32,7 @@ func (a *App) sync(ctx context.Context, user id.Scope, with func(ctx context.Con
 	if err != nil {
 		return known(err)
 	}
+	said.TrialEnds = trialEnds
 	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
 		if err := a.apply(ctx, user, customerID, fetch, said); err != nil {
 			return err

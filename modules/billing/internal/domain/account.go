@@ -58,6 +58,7 @@ type Subscription struct {
 // Snapshot is what Stripe said of a customer at one time.
 type Snapshot struct {
 	Gone          bool // the customer was deleted there
+	TrialEnds     bool // Stripe has said that the trial ends soon, by its own clock
 	Subscriptions []Subscription
 	Invoices      []Invoice // the newest first; the oldest may be missing
 }
@@ -152,7 +153,7 @@ func (a *Account) Apply(fetch int64, said Snapshot, rules Rules, now time.Time) 
 	}
 	if a.status() == Trialing && !a.TrialTold.Equal(a.Subscription.TrialEnd) {
 		done.Check = a.Subscription.TrialEnd.Add(-rules.Notice)
-		if !now.Before(done.Check) {
+		if said.TrialEnds || !now.Before(done.Check) {
 			a.TrialTold, done.TrialEnding, done.Check = a.Subscription.TrialEnd, a.Subscription.TrialEnd, time.Time{}
 		}
 	}
