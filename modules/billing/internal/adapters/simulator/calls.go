@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -171,26 +172,36 @@ func (s *Simulator) payInvoice(r *http.Request) (object, *failure) {
 }
 
 func (s *Simulator) createRefund(r *http.Request) (object, *failure) {
-	paid, known := s.state.Charges[r.Form.Get("charge")]
-	if !known || paid.Failed {
-		return nil, invalid("charge", "No such charge, or one that failed.")
-	}
-	amount := paid.Amount - paid.Refunded
+	var amount int64
 	if given := r.Form.Get("amount"); given != "" {
 		var err error
-		if amount, err = strconv.ParseInt(given, 10, 64); err != nil {
+		if amount, err = strconv.ParseInt(given, 10, 64); err != nil || amount < 1 {
 			return nil, invalid("amount", "Invalid integer.")
 		}
 	}
-	if amount < 1 || amount > paid.Amount-paid.Refunded {
-		return nil, invalid("amount", "It must be from 1 to what isn't refunded yet.")
+	paid := s.state.Charges[r.Form.Get("charge")]
+	amount, done := s.refund(paid, amount)
+	if !done {
+		return nil, invalid("charge", "No such charge, one that failed, or less than that isn't refunded yet.")
 	}
-	paid.Refunded += amount
-	s.emit(s.now(), "charge.refunded", paid.wire())
 	return object{
 		"id": s.newID("re"), "object": "refund", "amount": amount, "charge": paid.ID, "currency": paid.Currency, "status": "succeeded",
 		"created": s.now().Unix(),
 	}, nil
+}
+
+// refund gives a part of a charge back, all of it for 0, and tells how much and whether it could.
+func (s *Simulator) refund(paid *charge, amount int64) (given int64, done bool) {
+	if paid == nil || paid.Failed {
+		return 0, false
+	}
+	amount = cmp.Or(amount, paid.Amount-paid.Refunded)
+	if amount < 1 || amount > paid.Amount-paid.Refunded {
+		return 0, false
+	}
+	paid.Refunded += amount
+	s.emit(s.now(), "charge.refunded", paid.wire())
+	return amount, true
 }
 
 func (s *Simulator) listEvents(r *http.Request) (object, *failure) {

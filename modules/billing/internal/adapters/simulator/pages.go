@@ -151,6 +151,12 @@ func (s *Simulator) doPortal(w http.ResponseWriter, r *http.Request) {
 		case "good", "bad":
 			payer.BadCard = action == "bad"
 			return "", nil
+		case "refund":
+			settled, known := s.state.Invoices[about]
+			if known && settled.Customer == payer.ID {
+				s.refund(s.state.Charges[settled.Charge], 0)
+			}
+			return "", nil
 		case "pay":
 			open, known := s.state.Invoices[about]
 			if known && open.Customer == payer.ID && open.Status == "open" {
