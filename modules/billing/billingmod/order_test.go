@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestAnyOrderEndsInTheSameState(t *testing.T) {
 		orders = given
 	}
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
-		w := newWorld(t, db)
+		w := newWorld(t, db, 8)
 		for order := range orders {
 			w.live(t, id.Of(fmt.Sprintf("user-%d", order)))
 		}
@@ -73,7 +74,8 @@ type world struct {
 	held    []held          // fetches that have an answer and sit on it
 }
 
-func newWorld(t *testing.T, db *database.DB) *world {
+// newWorld returns a world in which one of so many transactions crashes, or none for 0.
+func newWorld(t *testing.T, db *database.DB, crashes int) *world {
 	t.Helper()
 	plans, err := catalog.BuiltIn()
 	if err != nil {
@@ -98,8 +100,8 @@ func newWorld(t *testing.T, db *database.DB) *world {
 	const grace = 7 * 24 * time.Hour
 	w.told = eventstest.New(db, nil)
 	w.App = app.New(app.Ports{
-		Store: store.New(db), Tx: &crashing{db: db, random: w.random}, Events: w.told, Queue: queue{},
-		Stripe: slow{stripe.New(stripe.Options{
+		Store: store.New(db), Tx: &crashing{db: db, random: w.random, every: crashes}, Events: w.told, Queue: queue{},
+		Stripe: &slow{Stripe: stripe.New(stripe.Options{
 			Key: key, APIBase: served.URL, SuccessURL: "http://localhost/paid", CancelURL: "http://localhost/left", ReturnURL: "http://localhost",
 		})},
 		Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: w.clock,
@@ -110,9 +112,10 @@ func newWorld(t *testing.T, db *database.DB) *world {
 // errCrash is what a transaction ends with that a crash cut off.
 var errCrash = errors.New("crashed before the commit")
 
-// crashing loses one transaction in eight.
+// crashing loses one transaction of so many.
 type crashing struct {
-	db *database.DB
+	db    *database.DB
+	every int
 
 	mu     sync.Mutex
 	random *rand.Rand
@@ -125,7 +128,7 @@ func (c *crashing) WithinTx(ctx context.Context, fn func(ctx context.Context) er
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.random.IntN(8) == 0 {
+		if c.every > 0 && c.random.IntN(c.every) == 0 {
 			return errCrash
 		}
 		return nil
@@ -141,7 +144,10 @@ func (queue) SyncAt(context.Context, id.Scope, time.Time) error { return nil }
 func (queue) Forget(context.Context, string) error              { return nil }
 
 // slow is a Stripe whose answers are on their way for long, to whoever asks for that.
-type slow struct{ app.Stripe }
+type slow struct {
+	app.Stripe
+	fetches atomic.Int64 // how many were asked for
+}
 
 // held is a fetch whose answer is on its way.
 type held struct {
@@ -150,7 +156,8 @@ type held struct {
 	done     chan error    // what became of the webhook that it is for
 }
 
-func (s slow) Fetch(ctx context.Context, customerID string) (domain.Snapshot, error) {
+func (s *slow) Fetch(ctx context.Context, customerID string) (domain.Snapshot, error) {
+	s.fetches.Add(1)
 	said, err := s.Stripe.Fetch(ctx, customerID)
 	if h, is := ctx.Value(held{}).(held); is {
 		close(h.answered)
