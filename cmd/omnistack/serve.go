@@ -56,6 +56,9 @@ func (c *cli) serve(ctx context.Context, roles []string) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // closed already when the server ran
+	if address, isTCP := listener.Addr().(*net.TCPAddr); isTCP {
+		settings.Platform.HTTP.Port = address.Port // for PORT=0
+	}
 
 	settings.Output = c.stdout
 	app, cleanup, err := wiregen.Build(ctx, settings, does, log)
@@ -102,6 +105,9 @@ func (c *cli) greet(settings *wiregen.Settings, does wiregen.Roles, address net.
 	}
 	if settings.Notifications.ShowsMail() {
 		fmt.Fprintf(c.stdout, "  Mail      %s/dev/mail\n", base)
+	}
+	if !settings.Billing.Available() {
+		fmt.Fprintf(c.stdout, "  Stripe    %s/dev/stripe/, a simulator\n", base)
 	}
 	fmt.Fprintf(c.stdout, "  Database  %s\n\n", target)
 	if platform.Auth.Provider == config.ProviderDev {

@@ -83,11 +83,16 @@ func (b *bench) open(ctx context.Context) (err error) {
 	}
 	b.closing = append(b.closing, stop)
 
-	data := filepath.Join(b.folder, "data")
+	data, plans := filepath.Join(b.folder, "data"), filepath.Join(b.folder, "plans.yaml")
+	const ample = "plans:\n  - {name: free, projects: 1000000, rate_factor: 1}\n"
+	if err := os.WriteFile(plans, []byte(ample), 0o600); err != nil {
+		return err
+	}
 	b.environ = []string{
 		"ENVIRONMENT=local", "HOST=127.0.0.1", "PORT=0", "METRICS_ADDR=off", "LOG_FORMAT=json", "LOG_LEVEL=INFO",
 		"DATA_DIR=" + data, "SECRET_KEY=" + rand.Text() + rand.Text(), "DB_POOL_SIZE=10",
 		"RATE_LIMIT_DEFAULT=1000000/second", // counted as in real life, and never reached
+		"BILLING_CATALOG_FILE=" + plans,     // the same of projects
 	}
 	settings, err := b.settings("sqlite:///" + filepath.Join(data, "unused.db"))
 	if err != nil {

@@ -79,6 +79,7 @@ func newSite(t *testing.T, options database.Options, settings ...string) *site {
 	s.env = append([]string{
 		"ENVIRONMENT=staging", "HOST=127.0.0.1", "PORT=0", "PUBLIC_URL=https://api.example.com", "DATA_DIR=" + s.folder,
 		"DATABASE_URL=" + apptest.URL(options), "SECRET_KEY=" + rand.Text() + rand.Text(), "RATE_LIMIT_ENABLED=false",
+		"BILLING_CATALOG_FILE=" + apptest.Plans(t),
 		"AUTH_PROVIDER=supabase", "SUPABASE_PROJECT_URL=" + issuer, "SUPABASE_JWT_SECRET=" + string(s.jwtKey),
 		"EMAIL_PROVIDER=smtp", "SMTP_HOST=127.0.0.1", "SMTP_PORT=1", "SMTP_TLS=none", // mails wait: nobody is there
 		"GORACE=atexit_sleep_ms=0", // else it sleeps for a second at its end, under the race detector
