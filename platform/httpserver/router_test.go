@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -153,5 +154,30 @@ func TestMistakesInARouteStopTheStart(t *testing.T) {
 			}()
 			newFixture(t, register)
 		})
+	}
+}
+
+// A tool answers in its own words, whatever is asked of it, and is there for clients on this machine only.
+func TestAToolSpeaksForItself(t *testing.T) {
+	f := start(t, func(r *Router) {
+		r.Tool("/dev/tool", "A tool", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", "sandbox")
+			_, _ = w.Write([]byte(r.Method + " " + r.URL.Path))
+		}))
+	})
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		answer := f.anyone.Do(t, method, "/dev/tool/some/thing").Want(200).WantHeader("Content-Security-Policy", "sandbox").
+			WantHeader("X-Content-Type-Options", "nosniff")
+		if got := string(answer.Body); got != method+" /dev/tool/some/thing" {
+			t.Errorf("it says %q", got)
+		}
+	}
+	f.anyone.Do(t, "PUT", "/dev/tool/some/thing").WantError(405, "METHOD_NOT_ALLOWED")
+	request := httptest.NewRequest("GET", "/dev/tool/some/thing", nil)
+	request.RemoteAddr, request.Host = "127.0.0.1:1", "evil.example.com"
+	answer := httptest.NewRecorder()
+	f.server.Handler().ServeHTTP(answer, request)
+	if answer.Code != http.StatusNotFound {
+		t.Errorf("to a page of another name it says %d", answer.Code)
 	}
 }
