@@ -128,7 +128,7 @@ func (b *Browser) call(method, path string, body, result any) {
 			b.t.Fatal(err)
 		}
 	}
-	request, err := http.NewRequest(method, b.session+path, bytes.NewReader(sent)) //nolint:noctx // the last one is after the test's
+	request, err := http.NewRequest(method, b.session+path, bytes.NewReader(sent)) // without the context of the test: the last one is after it
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ var billingAccesses = []access{
 	}},
 	{route: "POST " + billing + "/checkout", want: persons(201, 201), body: purchase},
 	{route: "POST " + api + "/public/webhooks/stripe", want: everybody(400), body: `{"id": "evt_1"}`},
+	{route: "GET " + api + "/admin/billing/revenue", want: admins(200, 200)},
 	{route: "GET " + api + "/admin/billing/webhooks", want: admins(200, 200)},
 	{route: "POST " + api + "/admin/billing/webhooks/{id}/replay", want: admins(202, 202), path: (*matrix).webhook},
 

@@ -100,6 +100,8 @@ func TestPeopleAreToldOfTheirSubscription(t *testing.T) {
 		s.advance(t, 3*24*time.Hour)
 		s.awaitStatus(t, alice, "active")
 		s.knobs(t, `{"decline": true}`)
+		admin := app.As(app.Token(t, auth.DevClaims{Subject: "admin", Role: "admin"}))
+		admin.Do(t, "GET", "/api/v1/admin/billing/revenue").Want(200).WantJSON("active", 1.0).WantJSON("monthly.0.amount", 2000.0).WantJSON("churn_30_days", 0.0)
 		s.advance(t, 27*24*time.Hour)
 		for range 12 { // a day at a time: of attempts that nobody notices in between one is told
 			s.advance(t, 24*time.Hour)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -173,6 +174,7 @@ func (r reporter) Report(ctx context.Context, _, _ time.Time) ([]module.Figure, 
 		{Name: "Active subscriptions", Value: strconv.FormatInt(revenue.Active, 10)},
 		{Name: "Trials", Value: strconv.FormatInt(revenue.Trial, 10)},
 		{Name: "Late payments", Value: strconv.FormatInt(revenue.PastDue, 10)},
+		{Name: fmt.Sprintf("Subscriptions that ended within %d days", app.ChurnDays), Value: strconv.FormatInt(revenue.Ended, 10)},
 	}
 	for _, money := range revenue.Monthly {
 		figures = append(figures, module.Figure{Name: "Monthly recurring revenue", Value: billing.Money(money.Amount, money.Currency)})

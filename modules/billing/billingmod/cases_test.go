@@ -289,7 +289,8 @@ func TestRevenue(t *testing.T) {
 			"c": {Status: domain.Active, PriceID: "price_pro_yearly", Amount: 12000, Currency: "eur"},
 			"d": {Status: domain.Active, PriceID: "price_unknown", Amount: 1, Currency: "usd"},
 			"e": {Status: domain.Trialing, PriceID: "price_pro_monthly", Amount: 2000, Currency: "usd"},
-			"f": {Status: domain.Canceled, PriceID: "price_pro_monthly", Amount: 2000, Currency: "usd"},
+			"f": {Status: domain.Canceled, PriceID: "price_pro_monthly", Amount: 2000, Currency: "usd", EndedAt: w.clock.Now().AddDate(0, 0, -29)},
+			"g": {Status: domain.Canceled, PriceID: "price_pro_monthly", Amount: 2000, Currency: "usd", EndedAt: w.clock.Now().AddDate(0, 0, -31)},
 		} {
 			bought.ID = "sub_" + user
 			account := domain.NewAccount(id.Of(user), w.clock.Now())
@@ -299,7 +300,7 @@ func TestRevenue(t *testing.T) {
 			}
 		}
 		got, err := w.Revenue(t.Context())
-		if err != nil || got.Active != 4 || got.Trial != 1 || got.Unknown != 1 ||
+		if err != nil || got.Active != 4 || got.Trial != 1 || got.Unknown != 1 || got.Churn != 0.2 ||
 			!slices.Equal(got.Monthly, []app.Money{{Amount: 1000, Currency: "eur"}, {Amount: 4000, Currency: "usd"}}) {
 			t.Errorf("got %+v, %v", got, err)
 		}

@@ -108,8 +108,8 @@ type Store interface {
 	// PurgeWebhooks removes at most limit of the webhooks that came before the time, and returns how many.
 	PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error)
 
-	// Tally counts for a report.
-	Tally(ctx context.Context) (Tally, error)
+	// Tally counts for a report. Of subscriptions that are over those count that ended since the time.
+	Tally(ctx context.Context, since time.Time) (Tally, error)
 }
 
 // Tally is how the product earns.
@@ -117,6 +117,7 @@ type Tally struct {
 	Active  int64 // subscriptions that are paid for
 	Trial   int64 // subscriptions in their trial
 	PastDue int64 // subscriptions with a late payment
+	Ended   int64 // subscriptions that ended lately
 	Extra   int64 // subscriptions that are paid for beside another one of the same user
 	Waiting int64 // webhooks that aren't processed
 	Prices  []Sold

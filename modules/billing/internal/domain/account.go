@@ -53,6 +53,7 @@ type Subscription struct {
 	CancelAtPeriodEnd bool
 	TrialEnd          time.Time // zero without a trial
 	CreatedAt         time.Time
+	EndedAt           time.Time // zero while it goes on
 }
 
 // Snapshot is what Stripe said of a customer at one time.

@@ -37,7 +37,7 @@ func Register(r *httpserver.Router, app *app.App) {
 		Method: http.MethodPost, Path: "/app/billing/portal", Guard: httpserver.User, People: true, Outside: true,
 		Summary: "Open a page of Stripe's to change your subscription, or what it is paid with", Status: http.StatusCreated, Errors: outside,
 	}, api.portal)
-	api.registerWebhooks(r)
+	api.registerAdmin(r)
 }
 
 // outside are the statuses of what asks Stripe.

@@ -12,11 +12,15 @@ import (
 // HookPath is the path of what Stripe posts to, below API_V1_STR.
 const HookPath = "/public/webhooks/stripe"
 
-func (a *API) registerWebhooks(r *httpserver.Router) {
+func (a *API) registerAdmin(r *httpserver.Router) {
 	httpserver.Mutation(r, httpserver.Route{
 		Method: http.MethodPost, Path: HookPath, Guard: httpserver.Signature, Rate: httpserver.RateWebhook,
 		Summary: "Hear from Stripe that something changed", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 	}, a.hear)
+	httpserver.Query(r, httpserver.Route{
+		Method: http.MethodGet, Path: "/admin/billing/revenue", Guard: httpserver.Admin,
+		Summary: "See subscriptions, what they bring a month, and how many were lost",
+	}, a.revenue)
 	const list = "/admin/billing/webhooks"
 	httpserver.Query(r, httpserver.Route{
 		Method: http.MethodGet, Path: list, Guard: httpserver.Admin,

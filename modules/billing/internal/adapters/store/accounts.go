@@ -33,6 +33,7 @@ type accountRow struct {
 	CancelAtPeriodEnd     *bool
 	TrialEnd              *time.Time
 	SubscriptionCreatedAt *time.Time
+	SubscriptionEndedAt   *time.Time
 
 	Plan      string  `gorm:"type:text;not null"`
 	Interval  *string `gorm:"type:text"`
@@ -52,7 +53,7 @@ func (accountRow) TableName() string { return "billing_accounts" }
 
 // accountFields are what an account is read from, in the order in which scanAccount takes them.
 const accountFields = `SELECT user_id, customer_id, customers, subscription_id, status, price_id, amount, currency, period_start,
-	period_end, cancel_at_period_end, trial_end, subscription_created_at, plan, interval, extra, due_since, had_trial, trial_told,
+	period_end, cancel_at_period_end, trial_end, subscription_created_at, subscription_ended_at, plan, interval, extra, due_since, had_trial, trial_told,
 	asked, applied, version, created_at, updated_at FROM billing_accounts`
 
 // liveStatement asks for accounts whose subscription isn't over: that is domain.Status.Over in SQL, in the words of the index, or
@@ -138,6 +139,7 @@ func toAccountRow(account domain.Account) accountRow {
 		row.CancelAtPeriodEnd = &subscription.CancelAtPeriodEnd
 		row.TrialEnd = timeOrNull(subscription.TrialEnd)
 		row.SubscriptionCreatedAt = timeOrNull(subscription.CreatedAt)
+		row.SubscriptionEndedAt = timeOrNull(subscription.EndedAt)
 	}
 	return row
 }
@@ -150,9 +152,9 @@ func scanAccount(found database.Row) (domain.Account, error) {
 	var interval sql.Null[domain.Interval]
 	var amount sql.Null[int64]
 	var cancels sql.Null[bool]
-	var periodStart, periodEnd, trialEnd, subscribed, dueSince, trialTold sql.Null[time.Time]
+	var periodStart, periodEnd, trialEnd, subscribed, ended, dueSince, trialTold sql.Null[time.Time]
 	err := found.Scan(&account.User.User, &customerID, &account.Customers, &subscriptionID, &status, &priceID, &amount, &currency,
-		&periodStart, &periodEnd, &cancels, &trialEnd, &subscribed, &account.Plan, &interval, &account.Extra, &dueSince,
+		&periodStart, &periodEnd, &cancels, &trialEnd, &subscribed, &ended, &account.Plan, &interval, &account.Extra, &dueSince,
 		&account.HadTrial, &trialTold, &account.Asked, &account.Applied, &account.Version, &account.CreatedAt, &account.UpdatedAt)
 	account.CustomerID, account.Interval = customerID.V, interval.V
 	account.DueSince, account.TrialTold = dueSince.V.UTC(), trialTold.V.UTC()
@@ -161,7 +163,7 @@ func scanAccount(found database.Row) (domain.Account, error) {
 		account.Subscription = &domain.Subscription{
 			ID: subscriptionID.V, Status: status.V, PriceID: priceID.V, Amount: amount.V, Currency: currency.V,
 			PeriodStart: periodStart.V.UTC(), PeriodEnd: periodEnd.V.UTC(), CancelAtPeriodEnd: cancels.V,
-			TrialEnd: trialEnd.V.UTC(), CreatedAt: subscribed.V.UTC(),
+			TrialEnd: trialEnd.V.UTC(), CreatedAt: subscribed.V.UTC(), EndedAt: ended.V.UTC(),
 		}
 	}
 	return account, err

@@ -39,15 +39,15 @@ func (s *Store) Erase(ctx context.Context, user id.Scope) error {
 
 // Tally counts accounts by their status, and active ones by what they pay. PostgreSQL's sum of bigints is a numeric, hence the
 // casts.
-func (s *Store) Tally(ctx context.Context) (app.Tally, error) {
+func (s *Store) Tally(ctx context.Context, since time.Time) (app.Tally, error) {
 	tally, err := database.One(s.db.Read(ctx).Raw(`SELECT
 		count(*) FILTER (WHERE status = ?), count(*) FILTER (WHERE status = ?), count(*) FILTER (WHERE status = ?),
-		CAST(coalesce(sum(extra), 0) AS bigint),
+		count(*) FILTER (WHERE subscription_ended_at >= ?), CAST(coalesce(sum(extra), 0) AS bigint),
 		(SELECT count(*) FROM billing_webhooks WHERE processed_at IS NULL)
-		FROM billing_accounts`, string(domain.Active), string(domain.Trialing), string(domain.PastDue)),
+		FROM billing_accounts`, string(domain.Active), string(domain.Trialing), string(domain.PastDue), since),
 		func(row database.Row) (app.Tally, error) {
 			var tally app.Tally
-			err := row.Scan(&tally.Active, &tally.Trial, &tally.PastDue, &tally.Extra, &tally.Waiting)
+			err := row.Scan(&tally.Active, &tally.Trial, &tally.PastDue, &tally.Ended, &tally.Extra, &tally.Waiting)
 			return tally, err
 		})
 	if err != nil {

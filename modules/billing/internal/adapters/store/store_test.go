@@ -343,7 +343,7 @@ func TestReadsInATransactionSeeItsWrites(t *testing.T) {
 			if _, total, err := s.ListWebhooks(ctx, page.Window{Limit: 10}); err != nil || total != 1 {
 				t.Errorf("webhooks: %d, %v", total, err)
 			}
-			if tally, err := s.Tally(ctx); err != nil || tally.Active != 1 || tally.Waiting != 1 || len(tally.Prices) != 1 {
+			if tally, err := s.Tally(ctx, later); err != nil || tally.Active != 1 || tally.Waiting != 1 || len(tally.Prices) != 1 {
 				t.Errorf("tally: %+v, %v", tally, err)
 			}
 			return nil
@@ -859,7 +859,7 @@ func TestEraseRemovesAllOfOneUser(t *testing.T) {
 
 func TestTally(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
-		if got, err := s.Tally(t.Context()); err != nil || !reflect.DeepEqual(got, app.Tally{}) {
+		if got, err := s.Tally(t.Context(), later); err != nil || !reflect.DeepEqual(got, app.Tally{}) {
 			t.Errorf("of nothing: %+v, %v", got, err)
 		}
 
@@ -869,6 +869,9 @@ func TestTally(t *testing.T) {
 			number++
 			account := subscribed(id.Of(fmt.Sprint("user ", number)), status)
 			account.Extra, account.Subscription.CancelAtPeriodEnd = extra, cancels
+			if status.Over() {
+				account.Subscription.EndedAt = later
+			}
 			account.Subscription.PriceID, account.Subscription.Currency, account.Subscription.Amount = priceID, currency, amount
 			s.add(t, account)
 		}
@@ -885,16 +888,19 @@ func TestTally(t *testing.T) {
 		add(domain.Canceled, "price_a", "eur", 11, 4, false)
 		add("unpaid", "price_a", "eur", 13, 0, false)
 		s.add(t, account(alice, "cus_alice"))
+		past := subscribed(bob, domain.Canceled)
+		past.Subscription.EndedAt = later.Add(-time.Microsecond)
+		s.add(t, past)
 		processed := webhook("evt_1", birth)
 		processed.ProcessedAt = later
 		s.post(t, processed, webhook("evt_2", birth), webhook("evt_3", birth))
 
-		want := app.Tally{Active: 6, Trial: 1, PastDue: 2, Extra: 7, Waiting: 2, Prices: []app.Sold{
+		want := app.Tally{Active: 6, Trial: 1, PastDue: 2, Ended: 1, Extra: 7, Waiting: 2, Prices: []app.Sold{
 			{PriceID: "price_a", Currency: "eur", Amount: 3*huge + 3, Count: 3},
 			{PriceID: "price_b", Currency: "eur", Amount: 1350, Count: 2},
 			{PriceID: "price_b", Currency: "usd", Amount: 1000, Count: 1},
 		}}
-		if got, err := s.Tally(t.Context()); err != nil || !reflect.DeepEqual(got, want) {
+		if got, err := s.Tally(t.Context(), later); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 		}
 	})
@@ -925,7 +931,7 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 		if _, total, err := s.ListInvoices(t.Context(), added.User, window); err != nil || total != 1 {
 			t.Fatalf("%d invoices, %v", total, err)
 		}
-		if _, err := s.Tally(t.Context()); err != nil {
+		if _, err := s.Tally(t.Context(), later); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.LiveAccounts(t.Context(), storetest.Text(r, 5), 5); err != nil {

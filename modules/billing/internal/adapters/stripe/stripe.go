@@ -269,7 +269,7 @@ func subscriptionFrom(said *stripego.Subscription) domain.Subscription {
 	found := domain.Subscription{
 		ID: said.ID, Status: domain.Status(said.Status), Currency: string(said.Currency),
 		PeriodStart: at(said.CurrentPeriodStart), PeriodEnd: at(said.CurrentPeriodEnd), CancelAtPeriodEnd: said.CancelAtPeriodEnd,
-		TrialEnd: at(said.TrialEnd), CreatedAt: at(said.Created),
+		TrialEnd: at(said.TrialEnd), CreatedAt: at(said.Created), EndedAt: at(said.EndedAt),
 	}
 	if said.Items != nil && len(said.Items.Data) > 0 && said.Items.Data[0].Price != nil {
 		item := said.Items.Data[0]

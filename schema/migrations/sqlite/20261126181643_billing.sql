@@ -15,6 +15,7 @@ CREATE TABLE `billing_accounts` (
   `cancel_at_period_end` numeric NULL,
   `trial_end` datetime NULL,
   `subscription_created_at` datetime NULL,
+  `subscription_ended_at` datetime NULL,
   `plan` text NOT NULL,
   `interval` text NULL,
   `extra` integer NOT NULL,

@@ -15,6 +15,7 @@ CREATE TABLE "billing_accounts" (
   "cancel_at_period_end" boolean NULL,
   "trial_end" timestamptz NULL,
   "subscription_created_at" timestamptz NULL,
+  "subscription_ended_at" timestamptz NULL,
   "plan" text NOT NULL,
   "interval" text NULL,
   "extra" bigint NOT NULL,
