@@ -52,6 +52,7 @@ const (
 	me          = api + "/app/users/me"
 	people      = api + "/admin/users"
 	unsubscribe = api + "/public/unsubscribe"
+	checkout    = api + "/app/billing/checkout"
 )
 
 // world is the running product, who uses it, and what they have made there.
@@ -92,6 +93,7 @@ func newWorld(t *testing.T, app *apptest.App) *world {
 	reader := app.As(app.Token(t, auth.DevClaims{Subject: "reader", Email: "reader@example.com"}))
 	reader.Do(t, "GET", me).Want(200)
 	w.quiet() // he has been welcomed
+	reader.Do(t, "POST", checkout, testkit.Body(`{"plan": "pro", "interval": "monthly"}`)).Want(201) // Stripe tells of that
 	link := unsubscribeLink.FindSubmatch(app.Do(t, "GET", "/dev/mail/1").Want(200).Body)
 	if link == nil {
 		t.Fatal("the first mail doesn't say how to get no more")
@@ -334,6 +336,8 @@ func (w as) meant(o *operation, name string) []string {
 		return []string{w.cursors[o.path][w.who]}
 	case name == "consumer":
 		return []string{"notifications.welcome", "no such"}
+	case name == "plan" && o.path == checkout:
+		return []string{"pro", "free"}
 	}
 	return nil
 }

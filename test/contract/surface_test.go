@@ -99,6 +99,7 @@ var unproved = map[string]string{
 	"POST /api/v1/public/webhooks/supabase": "needs the signature of Supabase",
 	"POST /api/v1/public/webhooks/resend":   "needs the signature of Resend",
 	"POST /api/v1/public/webhooks/sendgrid": "needs the signature of SendGrid",
+	"POST /api/v1/public/webhooks/stripe":   "needs the signature of Stripe",
 }
 
 // gaps returns what was not tried: operations that some role never called, that never did what

@@ -178,7 +178,7 @@ func forward(url string, err error) (forwarded, error) {
 		return nil, err
 	}
 	return func(context.Context) (*httpserver.Object[Forward], error) {
-		return &httpserver.Object[Forward]{Body: Forward{URL: url}}, nil
+		return &httpserver.Object[Forward]{Location: url, Body: Forward{URL: url}}, nil
 	}, nil
 }
 
