@@ -124,7 +124,7 @@ func TestPeopleAreToldOfTheirSubscription(t *testing.T) {
 func (s shop) settle(t *testing.T) {
 	t.Helper()
 	apptest.Await(t, "the news of Stripe to be dealt with", func() bool {
-		return strings.Contains(s.page(t, s.URL+"/dev/stripe/"), "of which 0 wait") &&
+		return s.Do(t, "GET", "/dev/stripe/knobs").Want(200).JSON("waiting") == 0.0 &&
 			testkit.Rows(t, s.DB, "river_job", "state IN ('available', 'running', 'retryable')") == 0
 	})
 }

@@ -289,7 +289,7 @@ func (m *matrix) as(who caller) *testkit.API { return m.app.As(m.tokens[who]) }
 func (m *matrix) quiet() {
 	m.t.Helper()
 	apptest.Await(m.t, "the jobs to end", func() bool {
-		if stripe := m.app.Do(m.t, "GET", "/dev/stripe/"); stripe.Status == 200 && !strings.Contains(string(stripe.Body), "of which 0 wait") {
+		if stripe := m.app.Do(m.t, "GET", "/dev/stripe/knobs"); stripe.Status == 200 && stripe.JSON("waiting") != 0.0 {
 			return false // what it posts makes jobs
 		}
 		return testkit.Rows(m.t, m.app.DB, "river_job", "state IN ('available', 'running', 'retryable')") == 0

@@ -92,7 +92,7 @@ func newWorld(t *testing.T, app *apptest.App) *world {
 	w.root = app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "superadmin"}))
 	reader := app.As(app.Token(t, auth.DevClaims{Subject: "reader", Email: "reader@example.com"}))
 	reader.Do(t, "GET", me).Want(200)
-	w.quiet() // he has been welcomed
+	w.quiet()                                                                                        // he has been welcomed
 	reader.Do(t, "POST", checkout, testkit.Body(`{"plan": "pro", "interval": "monthly"}`)).Want(201) // Stripe tells of that
 	link := unsubscribeLink.FindSubmatch(app.Do(t, "GET", "/dev/mail/1").Want(200).Body)
 	if link == nil {

@@ -186,12 +186,6 @@ func (s *Simulator) doPortal(w http.ResponseWriter, r *http.Request) {
 func (s *Simulator) showControl(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	waiting := 0
-	for _, happened := range s.state.Events {
-		if happened.Left > 0 {
-			waiting++
-		}
-	}
 	type row struct {
 		*customer
 
@@ -205,14 +199,29 @@ func (s *Simulator) showControl(w http.ResponseWriter, _ *http.Request) {
 		rows = append(rows, row{payer, s.subscriptionsOf(payer.ID)})
 	}
 	s.render(w, "control.html", map[string]any{
-		"Now": s.now(), "Knobs": s.state.Knobs, "Customers": rows, "Events": len(s.state.Events), "Waiting": waiting, "Base": s.options.Base,
+		"Now": s.now(), "Knobs": s.state.Knobs, "Customers": rows, "Events": len(s.state.Events), "Waiting": s.waiting(), "Base": s.options.Base,
 	})
 }
 
 func (s *Simulator) showKnobs(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	writeText(w, http.StatusOK, text(s.state.Knobs))
+	writeText(w, http.StatusOK, text(struct {
+		Knobs
+
+		Waiting int `json:"waiting"` // how many events are still to be posted
+	}{s.state.Knobs, s.waiting()}))
+}
+
+// waiting returns how many events are still to be posted.
+func (s *Simulator) waiting() int {
+	waiting := 0
+	for _, happened := range s.state.Events {
+		if happened.Left > 0 {
+			waiting++
+		}
+	}
+	return waiting
 }
 
 // setKnobs takes all knobs anew: what a form leaves out is off. In JSON what is left out stays.
