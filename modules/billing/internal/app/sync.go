@@ -69,12 +69,11 @@ func (a *App) apply(ctx context.Context, user id.Scope, customerID string, fetch
 		return err
 	}
 	done := account.Apply(fetch, said, a.rules, a.Clock.Now())
-	if done.Stale {
-		return nil
-	}
-	failed, err := a.settle(ctx, user, said.Invoices)
-	if err != nil {
-		return err
+	var failed []domain.Invoice
+	if !done.Stale {
+		if failed, err = a.settle(ctx, user, said.Invoices); err != nil {
+			return err
+		}
 	}
 	if len(failed) > 0 && !done.Changed && done.TrialEnding.IsZero() {
 		account.Version++

@@ -119,7 +119,7 @@ type Rules struct {
 
 // Outcome is what an account became by a snapshot.
 type Outcome struct {
-	Stale       bool      // a newer fetch counts already: nothing happened
+	Stale       bool      // a newer fetch counts already: nothing of the state changed
 	Changed     bool      // others may see that it changed
 	Notable     bool      // status or plan changed
 	TrialEnding time.Time // the end of the trial to announce now; zero for none
@@ -129,7 +129,11 @@ type Outcome struct {
 // Apply makes the account what the snapshot says that the fetch of that number brought.
 func (a *Account) Apply(fetch int64, said Snapshot, rules Rules, now time.Time) Outcome {
 	if fetch <= a.Applied {
-		return Outcome{Stale: true}
+		done := Outcome{Stale: true}
+		if said.TrialEnds { // which no newer fetch says
+			a.announce(&done, now)
+		}
+		return done
 	}
 	a.Applied = fetch
 	before, status := a.visible(), a.status()
@@ -152,17 +156,26 @@ func (a *Account) Apply(fetch int64, said Snapshot, rules Rules, now time.Time) 
 	if a.status() == PastDue && a.Plan != Free {
 		done.Check = a.DueSince.Add(rules.Grace)
 	}
+	done.Notable = a.Plan != plan || a.status() != status
+	if done.Changed = a.visible() != before; done.Changed {
+		a.change(now)
+	}
 	if a.status() == Trialing && !a.TrialTold.Equal(a.Subscription.TrialEnd) {
 		done.Check = a.Subscription.TrialEnd.Add(-rules.Notice)
 		if said.TrialEnds || !now.Before(done.Check) {
-			a.TrialTold, done.TrialEnding, done.Check = a.Subscription.TrialEnd, a.Subscription.TrialEnd, time.Time{}
+			done.Check = time.Time{}
+			a.announce(&done, now)
 		}
 	}
-	done.Notable = a.Plan != plan || a.status() != status
-	if done.Changed = a.visible() != before; done.Changed || !done.TrialEnding.IsZero() {
+	return done
+}
+
+// announce has the end of a trial told, unless it was.
+func (a *Account) announce(done *Outcome, now time.Time) {
+	if a.status() == Trialing && !a.TrialTold.Equal(a.Subscription.TrialEnd) {
+		a.TrialTold, done.TrialEnding = a.Subscription.TrialEnd, a.Subscription.TrialEnd
 		a.change(now)
 	}
-	return done
 }
 
 func (a *Account) change(now time.Time) {

@@ -200,6 +200,22 @@ func TestTheEndOfATrialIsToldOnce(t *testing.T) {
 	}
 }
 
+// The post that says so is heard also when a newer fetch was faster, which doesn't know of it.
+func TestTheEndOfATrialIsToldByAFetchThatIsLate(t *testing.T) {
+	rules := domain.Rules{Catalog: plans(t), Notice: 3 * day}
+	trial := subscribed(domain.Trialing)
+	trial.TrialEnd = now.Add(10 * day)
+	account := domain.NewAccount(id.Of("alice"), birth)
+	account.Apply(2, domain.Snapshot{Subscriptions: []domain.Subscription{trial}}, rules, now)
+	for i, told := range []bool{true, false} {
+		version := account.Version
+		done := account.Apply(1, domain.Snapshot{TrialEnds: true}, rules, now)
+		if !done.Stale || !done.TrialEnding.Equal(trial.TrialEnd) == told || account.Version > version != told || account.Plan != "pro" {
+			t.Errorf("step %d: %+v made %+v", i, done, account)
+		}
+	}
+}
+
 // Of several subscriptions the one counts that is worth most, and then the youngest. The others that are paid are told of.
 func TestOfSeveralSubscriptionsOneCounts(t *testing.T) {
 	of := func(name string, status domain.Status, age time.Duration) domain.Subscription {
