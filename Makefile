@@ -69,7 +69,7 @@ down: ## Stop what `make up` started
 
 # The fuzz runs are counted: one that ends by the clock now and then fails with "context deadline exceeded".
 test: ## Prove everything, on real servers that it brings itself
-	$(SERVERS) go test -shuffle=on ./...
+	$(SERVERS) go test -shuffle=on -timeout 20m ./...
 	@$(MAKE) --no-print-directory fuzz-targets time=1000x
 
 test-quick: ## Prove what needs no servers
@@ -77,7 +77,7 @@ test-quick: ## Prove what needs no servers
 
 race: export CGO_ENABLED = 1
 race: ## Prove everything under the race detector; needs a C compiler
-	$(SERVERS) go test -race -shuffle=on $$(go list ./... | grep -v /test/scaffold)
+	$(SERVERS) go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -v /test/scaffold)
 
 # It waits more than it works, so its scenarios run side by side however few the cores are.
 chaos: export CHAOS = whole
