@@ -29,7 +29,7 @@ func NewAPI(t testing.TB, baseURL string) *API {
 		base: strings.TrimSuffix(baseURL, "/"),
 		client: &http.Client{
 			Transport:     transport,
-			Timeout:       30 * time.Second,
+			Timeout:       2 * time.Minute, // crowds are slow under the race detector
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}

@@ -33,9 +33,6 @@ type App struct {
 	Stop     func() // tells it to stop, as SIGTERM does
 }
 
-// Engines are the databases that everything must work on.
-func Engines() []database.Engine { return []database.Engine{database.SQLite, database.Postgres} }
-
 // EachEngine runs the test against a running product on SQLite and on PostgreSQL, with settings as Start takes them.
 func EachEngine(t *testing.T, test func(t *testing.T, app *App), settings ...string) {
 	t.Helper()
