@@ -45,6 +45,20 @@ func HTTP(timeout time.Duration) *http.Client {
 	return &http.Client{Transport: bounded{transport()}, CheckRedirect: stay, Timeout: timeout}
 }
 
+// Stream returns what makes calls whose answers come bit by bit. The request's context says how long a call may take, and
+// whoever reads its answer how much of it is read; no call follows a redirect, and many of one service go on at once. The
+// transport is nil for the network.
+func Stream(through http.RoundTripper) func(*http.Request) (*http.Response, error) {
+	if through == nil {
+		many := transport()
+		many.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+		many.MaxIdleConns, many.MaxIdleConnsPerHost = 512, 256
+		many.DisableCompression = true // what is compressed comes late
+		through = many
+	}
+	return (&http.Client{Transport: through, CheckRedirect: stay}).Do
+}
+
 func transport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = maxAnswer

@@ -278,3 +278,46 @@ func TestCausesTellNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// TestStream proves that an answer is there bit by bit, for as long as whoever asked wants it, and is no other server's.
+func TestStream(t *testing.T) {
+	left := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
+			return
+		}
+		defer close(left)
+		_, _ = io.WriteString(w, "first")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	send := upstream.Stream(nil)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	ask := func(path string) *http.Response {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := send(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		return answer
+	}
+	if answer := ask("/away"); answer.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("a redirect was followed to %d", answer.StatusCode)
+	}
+	answer := ask("/")
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(answer.Body, first); err != nil || string(first) != "first" {
+		t.Errorf("%q, %v", first, err)
+	}
+	leave()
+	if _, err := answer.Body.Read(first); !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever left reads on: %v", err)
+	}
+	<-left
+}
