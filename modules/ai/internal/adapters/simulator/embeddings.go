@@ -90,12 +90,7 @@ func (in *embeddingRequest) read() bool {
 		return false
 	}
 	in.tokens += textTokens(bytes)
-	for _, one := range in.inputs {
-		if one == "" {
-			return false
-		}
-	}
-	return len(in.inputs) > 0 && len(in.inputs) <= mostInputs
+	return len(in.inputs) > 0 && len(in.inputs) <= mostInputs && !slices.Contains(in.inputs, "")
 }
 
 // spelt makes words of tokens.

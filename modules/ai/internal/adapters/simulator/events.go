@@ -59,7 +59,7 @@ func (out *events) last(e event) {
 		out.push()
 		return
 	}
-	_, _ = out.w.Write(out.text.Bytes()) // whoever hung up gets nothing
+	_, _ = out.text.WriteTo(out.w) // whoever hung up gets nothing
 }
 
 func (out *events) write(e event) {
@@ -82,7 +82,7 @@ func (out *events) push() bool {
 		step = 1
 	}
 	for len(text) > 0 {
-		if _, err := out.w.Write(text[:step]); err != nil || out.flusher.Flush() != nil {
+		if _, err := out.w.Write(text[:step]); err != nil || out.flusher.Flush() != nil { //nolint:gosec // no browser takes events for a page
 			return false
 		}
 		text = text[step:]

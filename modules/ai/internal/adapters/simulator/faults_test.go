@@ -403,7 +403,7 @@ func TestWhatWaitsForeverEndsWithItsClient(t *testing.T) {
 				s := simulator.New(simulator.Options{})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				_, err := s.RoundTrip(ask(ctx, "http://simulator", path, with(path, "sim-fault-slow-headers", more))) //nolint:bodyclose // there is none
+				_, err := s.RoundTrip(ask(ctx, "http://simulator", path, with(path, "sim-fault-slow-headers", more)))
 				synctest.Wait()
 				if call := last(t, s); !errors.Is(err, context.DeadlineExceeded) || call.Finished || call.Fault != "slow-headers" {
 					t.Errorf("got %v and the call %+v", err, call)
@@ -436,7 +436,7 @@ func TestARequestThatIsGoneIsNotAnswered(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		s := simulator.New(simulator.Options{FirstToken: time.Minute})
-		if _, err := s.RoundTrip(ask(ctx, "http://simulator", chat, with(chat, "sim-small", ""))); !errors.Is(err, context.Canceled) { //nolint:bodyclose // there is none
+		if _, err := s.RoundTrip(ask(ctx, "http://simulator", chat, with(chat, "sim-small", ""))); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -35,6 +35,7 @@ func (s *Simulator) RoundTrip(r *http.Request) (*http.Response, error) {
 		err := run(s, w, in)
 		if err == nil {
 			w.finish()
+			err = ctx.Err() // a handler that stopped because its client left has not told all
 		}
 		_ = writer.CloseWithError(err) // nil is a clean end; it never fails
 		torn <- err

@@ -44,8 +44,12 @@ func (s *schema) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*plain)(s))
 }
 
-// deepest is how deep a sample goes; what needs itself for ever ends with null there.
-const deepest = 12
+// How deep a sample goes and how many schemas it is made of. What needs itself for ever, or grows with each level, ends
+// with null there.
+const (
+	deepest = 12
+	most    = 5000
+)
 
 // sample returns a JSON object with what a schema requires, with a space between its members, so that it has words. nil
 // is a schema that requires nothing.
@@ -62,13 +66,20 @@ type sampler struct {
 	root *schema
 	roll *dice
 	out  strings.Builder
+	seen int // schemas
+}
+
+// enough tells whether a sample is as large as it may get.
+func (m *sampler) enough(depth int) bool {
+	m.seen++
+	return depth > deepest || m.seen > most
 }
 
 func (m *sampler) value(s *schema, depth int) {
 	if s == nil {
 		s = &schema{}
 	}
-	if depth > deepest {
+	if m.enough(depth) {
 		m.out.WriteString("null")
 		return
 	}
@@ -154,7 +165,7 @@ func (m *sampler) members(s *schema, depth int) (required []string, properties m
 		parts = append(slices.Clone(parts), m.resolve(s.Ref))
 	}
 	for _, part := range parts {
-		if part == nil || depth > deepest {
+		if part == nil || m.enough(depth) {
 			continue
 		}
 		more, theirs := m.members(part, depth+1)
