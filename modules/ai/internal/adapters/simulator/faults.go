@@ -100,7 +100,7 @@ func (x *exchange) disturb(out *events, tell teller) bool {
 		<-x.r.Context().Done()
 		return false
 	case faultGarbage:
-		return out.send(event{data: []byte(notJSON)})
+		return out.send(event{name: tell.nothing().name, data: []byte(notJSON)}) // without a name, Anthropic's clients pass it over
 	}
 	return true
 }

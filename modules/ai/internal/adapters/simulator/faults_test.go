@@ -237,6 +237,9 @@ func TestFaultsOfStreams(t *testing.T) {
 		for _, e := range events(t, garbage.body) {
 			if !json.Valid([]byte(e.data)) && e.data != "[DONE]" {
 				odd++
+				if (e.name != "") != (path == messages) {
+					t.Errorf("garbage is called %q", e.name)
+				}
 			}
 		}
 		if odd != 1 {
@@ -486,6 +489,13 @@ func TestOverASocket(t *testing.T) {
 				}
 			}
 		}
+		impatient, giveUp := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer giveUp()
+		known := len(s.Calls())
+		if _, err := server.Client().Do(ask(impatient, server.URL, path, with(path, "sim-fault-slow-headers", ""))); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("slow-headers ended by %v", err)
+		}
+		eventually(t, "the handler goes on", func() bool { return len(s.Calls()) > known })
 		for _, leave := range []string{"close", "cancel"} {
 			count := len(s.Calls())
 			ctx, cancel := context.WithCancel(t.Context())

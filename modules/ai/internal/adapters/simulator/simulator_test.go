@@ -565,3 +565,24 @@ func TestSchemasThatGrowAreCutShort(t *testing.T) {
 		}
 	}
 }
+
+// nowhere takes an answer that nobody reads.
+type nowhere struct{ header http.Header }
+
+func (n nowhere) Header() http.Header            { return n.header }
+func (n nowhere) Write(text []byte) (int, error) { return len(text), nil }
+func (n nowhere) WriteHeader(int)                {}
+
+func TestOnlyTheLastCallsAreRemembered(t *testing.T) {
+	s := simulator.New(simulator.Options{})
+	const kept, more = 100_000, 100_001
+	request := ask(t.Context(), "http://simulator", chat, "")
+	request.Header.Del("Authorization")
+	for range kept + more {
+		s.ServeHTTP(nowhere{http.Header{}}, request)
+	}
+	get(t, s, chat, with(chat, "sim-small", ""))
+	if calls := s.Calls(); len(calls) != kept || calls[kept-1].Model != "sim-small" || calls[0].Model != "" {
+		t.Errorf("%d calls are remembered", len(calls))
+	}
+}
