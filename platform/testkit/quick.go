@@ -2,6 +2,8 @@ package testkit
 
 import (
 	"os"
+	"runtime/debug"
+	"slices"
 	"testing"
 )
 
@@ -20,4 +22,10 @@ func NeedServers(t testing.TB) {
 	if testing.Short() || os.Getenv("TESTKIT_QUICK") == "1" {
 		SkipOrFail(t, "a quick run has no servers")
 	}
+}
+
+// Raced tells whether the race detector watches, under which what is computed takes ten times as long.
+func Raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

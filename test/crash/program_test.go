@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -41,7 +40,7 @@ func buildAndRun(m *testing.M) int {
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "omnistack")
 	build := exec.Command("go", "build", "-o", binary)
-	if raced() {
+	if testkit.Raced() { // then the program is watched, too
 		build.Args = append(build.Args, "-race")
 	}
 	build.Args = append(build.Args, "../../cmd/omnistack")
@@ -50,12 +49,6 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// raced tells whether this test runs under the race detector; then the program does too.
-func raced() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // site is where programs run, one after the other or side by side: a database, and a folder for what they keep.

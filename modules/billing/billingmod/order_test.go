@@ -42,7 +42,7 @@ import (
 // invoices are what Stripe has, and nothing was told twice. BILLING_ORDERS says how many orders there are on each database.
 func TestAnyOrderEndsInTheSameState(t *testing.T) {
 	orders := 250
-	if raced || testing.Short() {
+	if testkit.Raced() || testing.Short() {
 		orders = 20
 	}
 	if given, err := strconv.Atoi(os.Getenv("BILLING_ORDERS")); err == nil {
