@@ -77,8 +77,9 @@ func speaking(dialect dialect, options Options, base string) (*Provider, error) 
 	if err != nil {
 		return nil, err
 	}
-	// Every option is given: langchaingo reads the environment for those that aren't.
-	model, err := openai.New(openai.WithToken(options.Key), openai.WithBaseURL(options.BaseURL), openai.WithModel("any"),
+	// Every option is given: langchaingo reads the environment for those that aren't. For each call it compiles patterns until
+	// one matches the model: o1 is the first's, and no model is sent but the call's own.
+	model, err := openai.New(openai.WithToken(options.Key), openai.WithBaseURL(options.BaseURL), openai.WithModel("o1"),
 		openai.WithOrganization(""), openai.WithAPIType(openai.APITypeOpenAI), openai.WithHTTPClient(doer))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", options.Provider, err)

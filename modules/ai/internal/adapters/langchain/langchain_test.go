@@ -160,7 +160,18 @@ var (
 
 func (d tongue) at(t testing.TB, url string, bounds langchain.Bounds) *langchain.Provider {
 	t.Helper()
-	provider, err := d.provider(langchain.Options{Provider: "them", Key: "key-" + canary, BaseURL: url, Bounds: bounds})
+	return d.open(t, langchain.Options{Provider: "them", Key: "key-" + canary, BaseURL: url, Bounds: bounds})
+}
+
+// through returns the provider behind a transport.
+func (d tongue) through(t testing.TB, transport http.RoundTripper) *langchain.Provider {
+	t.Helper()
+	return d.open(t, langchain.Options{Provider: "them", Key: "k", Bounds: long, Transport: transport})
+}
+
+func (d tongue) open(t testing.TB, options langchain.Options) *langchain.Provider {
+	t.Helper()
+	provider, err := d.provider(options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/omnistack/omnistack/modules/ai/internal/adapters/langchain"
 	"github.com/omnistack/omnistack/modules/ai/internal/domain"
 )
 
@@ -119,16 +118,14 @@ func TestRequestsOfChat(t *testing.T) {
 // TestOpenAIItselfKnowsTheNewName proves that the limit of an answer has its current name where OpenAI is asked.
 func TestOpenAIItselfKnowsTheNewName(t *testing.T) {
 	var body map[string]any
-	provider, err := langchain.OpenAI(langchain.Options{Provider: "openai", Key: "k", Bounds: long, Transport: trip(func(r *http.Request) (*http.Response, error) {
+	d := tongues()[0]
+	provider := d.through(t, trip(func(r *http.Request) (*http.Response, error) {
 		if r.URL.String() != "https://api.openai.com/v1/chat/completions" {
 			t.Errorf("it goes to %s", r.URL)
 		}
 		return nil, json.NewDecoder(r.Body).Decode(&body)
-	})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	call := tongues()[0].asked()
+	}))
+	call := d.asked()
 	call.MaxTokens = 9
 	_, _ = provider.Generate(t.Context(), call, nil)
 	if body["max_completion_tokens"] != 9.0 || body["max_tokens"] != nil {
