@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/ai/internal/domain"
 )
@@ -20,4 +21,10 @@ type Sink interface {
 	Text(piece string) error
 	Reasoning(piece string) error
 	Tool(piece domain.ToolDelta) error
+}
+
+// Pauses wait. The error is that ctx ended before.
+type Pauses interface {
+	For(ctx context.Context, long time.Duration) error
+	UpTo(ctx context.Context, longest time.Duration) error // for any part of it, so that not all come back at once
 }
