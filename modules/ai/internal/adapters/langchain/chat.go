@@ -351,12 +351,12 @@ func (s *chatStreaming) event(e event) (bool, error) {
 
 func (s *chatStreaming) choice(choice *chatChoice) error {
 	if thought := choice.Delta.thought(); thought != "" {
-		if err := heard(s.sink.Reasoning(thought)); err != nil {
+		if err := s.sink.Reasoning(thought); err != nil {
 			return err
 		}
 	}
 	if text := choice.Delta.Content + choice.Delta.Refusal; text != "" {
-		if err := heard(s.sink.Text(text)); err != nil {
+		if err := s.sink.Text(text); err != nil {
 			return err
 		}
 	}
@@ -364,7 +364,7 @@ func (s *chatStreaming) choice(choice *chatChoice) error {
 		call := &choice.Delta.Calls[i]
 		piece := domain.ToolDelta{ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments}
 		piece.Index = s.call(call)
-		if err := heard(s.sink.Tool(piece)); err != nil {
+		if err := s.sink.Tool(piece); err != nil {
 			return err
 		}
 	}

@@ -142,7 +142,7 @@ func (d *doer) call(request *http.Request, x *exchange) (domain.Result, error) {
 	if x.sink == nil {
 		result, err = d.whole(answer)
 	} else {
-		result, err = d.stream(answer, x.sink, func() { watch.Reset(d.bounds.Idle) })
+		result, err = d.stream(answer, x.sink, watch)
 	}
 	if err == nil {
 		return result, nil
@@ -165,13 +165,14 @@ func (d *doer) whole(answer *http.Response) (domain.Result, error) {
 	return d.dialect.answer(body)
 }
 
-// stream reads a streamed answer. After each event of it there is more time.
-func (d *doer) stream(answer *http.Response, sink app.Sink, alive func()) (domain.Result, error) {
+// stream reads a streamed answer. Each event of it gives it more time: as much as for the first content until that comes, as
+// a model may think in between.
+func (d *doer) stream(answer *http.Response, sink app.Sink, watch *time.Timer) (domain.Result, error) {
 	if !isOf(answer, "text/event-stream") {
 		return domain.Result{}, errNotAnswer
 	}
-	events := newEvents(answer.Body)
-	reading := d.dialect.stream(sink)
+	events, to := newEvents(answer.Body), &ear{sink: sink}
+	reading := d.dialect.stream(to)
 	for {
 		e, err := events.next()
 		if errors.Is(err, io.EOF) {
@@ -180,11 +181,38 @@ func (d *doer) stream(answer *http.Response, sink app.Sink, alive func()) (domai
 		if err != nil {
 			return reading.result(), err
 		}
-		alive()
 		if done, err := reading.event(e); done || err != nil {
 			return reading.result(), err
 		}
+		if to.heard {
+			watch.Reset(d.bounds.Idle)
+		} else {
+			watch.Reset(d.bounds.First)
+		}
 	}
+}
+
+// ear is whoever listens to a stream. It knows whether it heard anything, and whose the errors are.
+type ear struct {
+	sink  app.Sink
+	heard bool
+}
+
+// Text hears a piece of text.
+func (l *ear) Text(piece string) error { return l.of(l.sink.Text(piece)) }
+
+// Reasoning hears a piece of what a model thinks.
+func (l *ear) Reasoning(piece string) error { return l.of(l.sink.Reasoning(piece)) }
+
+// Tool hears a piece of a tool call.
+func (l *ear) Tool(piece domain.ToolDelta) error { return l.of(l.sink.Tool(piece)) }
+
+func (l *ear) of(err error) error {
+	l.heard = true
+	if err != nil {
+		return listenerError{err}
+	}
+	return nil
 }
 
 func isOf(answer *http.Response, mediaType string) bool {

@@ -25,13 +25,6 @@ var (
 // listenerError is an error of whoever listens to a stream. It is theirs, and no provider's failure.
 type listenerError struct{ error }
 
-func heard(err error) error {
-	if err != nil {
-		return listenerError{err}
-	}
-	return nil
-}
-
 func (d *doer) failed(reason domain.Reason, cause error) *domain.Failure {
 	return &domain.Failure{Provider: d.provider, Reason: reason, Cause: cause}
 }

@@ -33,8 +33,8 @@ type Options struct {
 
 // Bounds say how long to wait for a provider.
 type Bounds struct {
-	First  time.Duration // for the first content of a stream; models think before they speak
-	Idle   time.Duration // for more of it
+	First  time.Duration // for a sign of life until the first content of a stream; models think before they speak
+	Idle   time.Duration // for more of it then
 	Stream time.Duration // for a whole stream
 	Whole  time.Duration // for an answer in one piece
 }

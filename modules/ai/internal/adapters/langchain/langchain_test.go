@@ -411,7 +411,10 @@ func TestSlowAnswersEnd(t *testing.T) {
 		for name, test := range map[string]struct {
 			begin string
 			sink  *listener
-		}{"no headers": {"", &listener{}}, "no headers, whole": {"", nil}, "no more": {stream(d.pieces[:d.cut]...), &listener{}}} {
+		}{
+			"no headers": {"", &listener{}}, "no headers, whole": {"", nil}, "no content": {stream(d.pieces[:2]...), &listener{}},
+			"no more": {stream(d.pieces[:d.cut]...), &listener{}},
+		} {
 			t.Run(d.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				left := make(chan struct{})
@@ -434,6 +437,30 @@ func TestSlowAnswersEnd(t *testing.T) {
 				wantFailure(t, err, domain.Late)
 				<-left
 			})
+		}
+	}
+}
+
+// TestAModelMayThink proves that until it says something it has the longer time, and then the shorter.
+func TestAModelMayThink(t *testing.T) {
+	for _, d := range tongues() {
+		think := make(chan struct{})
+		server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", asEvents)
+			_, _ = io.WriteString(w, stream(d.pieces[:2]...))
+			w.(http.Flusher).Flush()
+			<-think
+			_, _ = io.WriteString(w, stream(d.pieces[2:d.cut]...))
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		})
+		time.AfterFunc(100*time.Millisecond, func() { close(think) })
+		l := &listener{}
+		bounds := langchain.Bounds{First: time.Minute, Idle: 10 * time.Millisecond, Stream: time.Minute, Whole: time.Minute}
+		_, err := d.at(t, server.URL, bounds).Generate(t.Context(), d.asked(), l)
+		wantFailure(t, err, domain.Late)
+		if l.text.String() != "Hello" {
+			t.Errorf("%s: %q", d.name, l.text.String())
 		}
 	}
 }

@@ -299,19 +299,19 @@ func (s *messagesStreaming) begin(e *messagesEvent) error {
 		return nil
 	}
 	s.tools = append(s.tools, e.Index)
-	return heard(s.sink.Tool(domain.ToolDelta{Index: len(s.tools) - 1, ID: e.Block.ID, Name: e.Block.Name}))
+	return s.sink.Tool(domain.ToolDelta{Index: len(s.tools) - 1, ID: e.Block.ID, Name: e.Block.Name})
 }
 
 func (s *messagesStreaming) piece(e *messagesEvent) error {
 	switch {
 	case e.Delta.Type == "text_delta" && e.Delta.Text != "":
-		return heard(s.sink.Text(e.Delta.Text))
+		return s.sink.Text(e.Delta.Text)
 	case e.Delta.Type == "thinking_delta" && e.Delta.Thinking != "":
-		return heard(s.sink.Reasoning(e.Delta.Thinking))
+		return s.sink.Reasoning(e.Delta.Thinking)
 	case e.Delta.Type == "input_json_delta" && e.Delta.JSON != "":
 		for i, index := range s.tools {
 			if index == e.Index {
-				return heard(s.sink.Tool(domain.ToolDelta{Index: i, Arguments: e.Delta.JSON}))
+				return s.sink.Tool(domain.ToolDelta{Index: i, Arguments: e.Delta.JSON})
 			}
 		}
 	}

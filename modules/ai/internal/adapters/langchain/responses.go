@@ -177,7 +177,7 @@ func (s *responsesStreaming) event(raw event) (bool, error) {
 			return false, errGarbled
 		}
 		if text != "" {
-			return false, heard(s.sink.Text(text))
+			return false, s.sink.Text(text)
 		}
 	case "response.completed", "response.incomplete":
 		if e.Response == nil {
