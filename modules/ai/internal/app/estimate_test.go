@@ -19,7 +19,7 @@ func spoken(model string, bytes int) *domain.Call {
 
 // TestEstimatesComeNear proves that what is learned of a model is within five percent of what it counts, and nobody else's.
 func TestEstimatesComeNear(t *testing.T) {
-	dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same numbers each time
+	dice := rand.New(rand.NewPCG(1, 2)) // the same numbers each time
 	estimates := app.NewEstimates()
 	// A model that has 3.1 bytes for each token, more or less, as one that is asked in another language.
 	counts := func(prompt, answer int) domain.Usage {
