@@ -76,7 +76,9 @@ func TestANewUserIsWelcomedOnce(t *testing.T) {
 func TestAWelcomeArrivesAtAMailServer(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewMailServer(t, "none")
+	var newcomers []string
 	for _, engine := range apptest.Engines() {
+		newcomers = append(newcomers, "on-"+string(engine)+"@example.com")
 		app := apptest.Start(t, engine, "EMAIL_PROVIDER=smtp", "SMTP_HOST="+server.Host, "SMTP_PORT="+strconv.Itoa(server.Port), "SMTP_TLS=none")
 		newcomer(t, app, "on-"+string(engine))
 	}
@@ -88,7 +90,8 @@ func TestAWelcomeArrivesAtAMailServer(t *testing.T) {
 		}
 	}
 	slices.Sort(to)
-	if !slices.Equal(to, []string{"on-postgres@example.com", "on-sqlite@example.com"}) {
+	slices.Sort(newcomers)
+	if !slices.Equal(to, newcomers) {
 		t.Errorf("mails arrived for %q", to)
 	}
 }

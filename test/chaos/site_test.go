@@ -359,7 +359,7 @@ func (s *site) hurry() {
 			return s.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == 1
 		})
 	}
-	s.exec("UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE " + unfinished)
+	s.exec("UPDATE river_job SET state = 'available', scheduled_at = created_at WHERE " + unfinished + " OR " + reconciling)
 	s.exec("DELETE FROM river_leader")
 	if s.redisURL != "" {
 		err := s.db.WithinTx(s.t.Context(), func(ctx context.Context) error { return s.own.jobs.Enqueue(ctx, reconcile{}) })
@@ -378,10 +378,10 @@ func impatience() time.Duration {
 	return time.Minute
 }
 
-// settled tells whether nothing is left to do.
+// settled tells whether nothing is left to do. A reconciler that looked before all was done may ask for more after it.
 func (s *site) settled() bool {
 	s.t.Helper()
-	return s.number("SELECT (SELECT count(*) FROM river_job WHERE "+unfinished+") + "+
+	return s.number("SELECT (SELECT count(*) FROM river_job WHERE "+unfinished+" OR "+reconciling+") + "+
 		"(SELECT count(*) FROM chaos_orders) * 4 - (SELECT count(*) FROM events_inbox) + "+
 		"(SELECT count(*) FROM chaos_orders) * 5 - (SELECT count(*) FROM chaos_effects)") <= 0
 }
@@ -391,6 +391,8 @@ const (
 	asked = "kind NOT IN ('events.reconcile', 'events.prune', 'events.trim')"
 	// unfinished is the condition of one that is still to be worked.
 	unfinished = asked + " AND state NOT IN ('completed', 'cancelled', 'discarded')"
+	// reconciling is the condition of a reconciler that is at work, or was when it was killed.
+	reconciling = "kind = 'events.reconcile' AND state = 'running'"
 )
 
 func engines() []database.Engine { return []database.Engine{database.SQLite, database.Postgres} }
