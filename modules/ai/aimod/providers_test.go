@@ -2,7 +2,10 @@ package aimod_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -77,7 +80,8 @@ var patient = langchain.Bounds{First: time.Minute, Idle: time.Minute, Stream: ti
 // dialect, streamed or not, and that what is odd but whole is an answer.
 func TestEveryFaultOfAProvider(t *testing.T) {
 	const good = domain.Reason("")
-	for fault, want := range map[string]struct{ streamed, whole domain.Reason }{
+	type ends struct{ streamed, whole domain.Reason }
+	faults := map[string]ends{
 		"429": {domain.RateLimited, domain.RateLimited}, "429-date": {domain.RateLimited, domain.RateLimited},
 		"429-odd": {domain.RateLimited, domain.RateLimited}, "401": {domain.KeyRefused, domain.KeyRefused},
 		"400-context": {domain.TooLong, domain.TooLong}, "500": {domain.Broken, domain.Broken}, "503": {domain.Overloaded, domain.Overloaded},
@@ -86,13 +90,29 @@ func TestEveryFaultOfAProvider(t *testing.T) {
 		"reset": {domain.Broken, domain.Broken}, "garbage": {domain.Broken, domain.Broken},
 		"slow-headers": {domain.Late, domain.Late}, "slow-chunks": {domain.Late, domain.Late},
 		"big-line": {good, good}, "crlf": {good, good}, "comments": {good, good}, "bytes": {good, good}, "no-usage": {good, good},
-		"null-finish": {good, domain.Broken},
-	} {
+		"null-finish": {good, domain.Broken}, "mid-error": {domain.Broken, domain.Broken}, "empty-choices": {good, domain.Broken},
+		"flaky": {good, domain.Broken}, // of two calls the second
+	}
+	anthropics := map[string]ends{
+		"mid-error": {domain.Overloaded, domain.Broken}, "empty-choices": {good, good}, // no content, and why it ended: an answer
+	}
+	for _, model := range models(t) {
+		if fault, is := strings.CutPrefix(model, "sim-fault-"); is {
+			if _, tried := faults[fault]; !tried {
+				t.Errorf("the fault %s isn't tried", fault)
+			}
+		}
+	}
+	for fault, want := range faults {
 		bounds := patient
 		if strings.HasPrefix(fault, "slow-") {
 			bounds = langchain.Bounds{First: 300 * time.Millisecond, Idle: 300 * time.Millisecond, Stream: time.Minute, Whole: 300 * time.Millisecond}
 		}
 		for dialect, double := range doubles(t, bounds) {
+			want := want
+			if other, is := anthropics[fault]; is && dialect == "anthropic" {
+				want = other
+			}
 			t.Run(dialect+"/"+fault, func(t *testing.T) {
 				t.Parallel()
 				call := question("sim-fault-"+fault, "Hello")
@@ -109,6 +129,28 @@ func TestEveryFaultOfAProvider(t *testing.T) {
 			})
 		}
 	}
+}
+
+// models returns the names of the models that the simulator serves.
+func models(t *testing.T) []string {
+	t.Helper()
+	request := httptest.NewRequest(http.MethodGet, "/v1/models", nil)
+	request.Header.Set("Authorization", "Bearer any")
+	answer := httptest.NewRecorder()
+	simulator.New(simulator.Options{}).ServeHTTP(answer, request)
+	var list struct {
+		Data []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &list); err != nil || len(list.Data) == 0 {
+		t.Fatalf("the models are %s, %v", answer.Body, err)
+	}
+	var names []string
+	for _, model := range list.Data {
+		names = append(names, model.ID)
+	}
+	return names
 }
 
 // TestAnErrorWithinAStream proves that an error that is an event of the stream is none of the answer's.

@@ -1,6 +1,10 @@
 package app
 
-import "github.com/omnistack/omnistack/modules/ai/internal/domain"
+import (
+	"context"
+
+	"github.com/omnistack/omnistack/modules/ai/internal/domain"
+)
 
 // begun is a sink that knows whether anything of the answer came yet. What came can't be taken back, so that a call that
 // fails later is tried by nobody else. An event without content doesn't count: some providers send one, and fail then.
@@ -28,12 +32,12 @@ func (b *begun) Tool(piece domain.ToolDelta) error {
 }
 
 // generate is Provider.Generate, and tells whether anything had come when it failed.
-func generate(ask func(sink Sink) (domain.Result, error), sink Sink) (result domain.Result, come bool, err error) {
+func generate(ctx context.Context, provider Provider, call *domain.Call, sink Sink) (result domain.Result, come bool, err error) {
 	if sink == nil {
-		result, err = ask(nil)
+		result, err = provider.Generate(ctx, call, nil)
 		return result, false, err
 	}
 	b := &begun{Sink: sink}
-	result, err = ask(b)
+	result, err = provider.Generate(ctx, call, b)
 	return result, b.yes, err
 }

@@ -51,7 +51,7 @@ func (r *retries) called() {
 func (r *retries) generate(ctx context.Context, provider Provider, call *domain.Call, sink Sink) (result domain.Result, come bool, asked int, err error) {
 	r.called()
 	for {
-		result, come, err = generate(func(sink Sink) (domain.Result, error) { return provider.Generate(ctx, call, sink) }, sink)
+		result, come, err = generate(ctx, provider, call, sink)
 		asked++
 		failure, failed := errors.AsType[*domain.Failure](err)
 		if !failed || come || asked == tries || !failure.Reason.Again() || failure.RetryAfter > longestPause {

@@ -114,9 +114,10 @@ func (r *refusal) reason(status int) domain.Reason {
 		return domain.RateLimited
 	case http.StatusServiceUnavailable, 529:
 		return domain.Overloaded
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-		// Anthropic has no name of its own for it.
-		if strings.Contains(r.Message, "prompt is too long") || status == http.StatusRequestEntityTooLarge {
+	case http.StatusRequestEntityTooLarge:
+		return domain.TooLong
+	case http.StatusBadRequest:
+		if strings.Contains(r.Message, "prompt is too long") { // Anthropic has no name of its own for it
 			return domain.TooLong
 		}
 		return domain.Refused
@@ -137,7 +138,7 @@ func (d *doer) refused(answer *http.Response) *domain.Failure {
 	_ = json.Unmarshal(body, &said, loose())
 	failure := d.failed(said.Error.reason(answer.StatusCode), nil)
 	failure.Status, failure.Code, failure.RequestID = answer.StatusCode, said.Error.code(), requestID(answer.Header)
-	failure.RetryAfter = retryAfter(answer.Header, time.Now)
+	failure.RetryAfter = retryAfter(answer.Header)
 	return failure
 }
 
@@ -156,7 +157,7 @@ const maxRetryAfter = 24 * time.Hour
 
 // retryAfter returns how long a provider wants to be left alone: milliseconds in OpenAI's own header, seconds or a date in
 // the usual one (RFC 9110, section 10.2.3). What can't be read is 0.
-func retryAfter(header http.Header, now func() time.Time) time.Duration {
+func retryAfter(header http.Header) time.Duration {
 	var wait time.Duration
 	value := header.Get("Retry-After")
 	if ms, err := strconv.ParseFloat(header.Get("Retry-After-Ms"), 64); err == nil && ms >= 0 {
@@ -164,7 +165,7 @@ func retryAfter(header http.Header, now func() time.Time) time.Duration {
 	} else if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds >= 0 {
 		wait = time.Duration(min(seconds, 1e6) * float64(time.Second))
 	} else if at, err := http.ParseTime(value); err == nil {
-		wait = at.Sub(now())
+		wait = time.Until(at)
 	}
 	return max(0, min(wait, maxRetryAfter))
 }
