@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -78,32 +80,60 @@ func (b *Browser) Open(url string) {
 	b.call(http.MethodPost, "/url", map[string]any{"url": url}, nil)
 }
 
-// URL returns where the browser is.
-func (b *Browser) URL() (url string) {
+// AwaitURL returns when the browser is at an address that begins so.
+func (b *Browser) AwaitURL(prefix string) {
 	b.t.Helper()
-	b.call(http.MethodGet, "/url", nil, &url)
-	return url
+	b.await("the address "+prefix, func() (url string, found bool, err error) {
+		err = b.try(http.MethodGet, "/url", nil, &url)
+		return url, strings.HasPrefix(url, prefix), err
+	})
 }
 
-// Click clicks on what the CSS selector finds first, and returns when the page that this leads to is there. Nothing ends the
-// test.
+// AwaitText returns when people read a text, among others, in what the CSS selector finds first.
+func (b *Browser) AwaitText(selector, text string) {
+	b.t.Helper()
+	b.await(selector+" with the text "+text, func() (read string, found bool, err error) {
+		element, err := b.element(selector)
+		if err == nil {
+			err = b.try(http.MethodGet, element+"/text", nil, &read)
+		}
+		return read, strings.Contains(read, text), err
+	})
+}
+
+// Click clicks on what the CSS selector finds first. The page that this leads to may be there later: see the methods that await it.
+// Nothing ends the test.
 func (b *Browser) Click(selector string) {
 	b.t.Helper()
-	b.call(http.MethodPost, b.element(selector)+"/click", map[string]any{}, nil)
+	b.await("a click on "+selector, func() (string, bool, error) {
+		element, err := b.element(selector)
+		if err == nil {
+			err = b.try(http.MethodPost, element+"/click", map[string]any{}, nil)
+		}
+		return "", err == nil, err
+	})
 }
 
-// Text returns what people read in what the CSS selector finds first.
-func (b *Browser) Text(selector string) (text string) {
-	b.t.Helper()
-	b.call(http.MethodGet, b.element(selector)+"/text", nil, &text)
-	return text
-}
-
-func (b *Browser) element(selector string) string {
-	b.t.Helper()
+func (b *Browser) element(selector string) (string, error) {
 	var found map[string]string
-	b.call(http.MethodPost, "/element", map[string]any{"using": "css selector", "value": selector}, &found)
-	return "/element/" + found[elementKey]
+	err := b.try(http.MethodPost, "/element", map[string]any{"using": "css selector", "value": selector}, &found)
+	return "/element/" + found[elementKey], err
+}
+
+// await tries until it has found, as between two pages there is none for a moment. It ends the test with what it saw last.
+func (b *Browser) await(what string, try func() (seen string, found bool, err error)) {
+	b.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		seen, found, err := try()
+		if found {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("waited in vain for %s: %q, %v", what, seen, err)
+		}
+	}
 }
 
 // Screenshot returns the page as a PNG.
@@ -121,32 +151,41 @@ func (b *Browser) Screenshot() []byte {
 // call calls the driver, and ends the test when it fails.
 func (b *Browser) call(method, path string, body, result any) {
 	b.t.Helper()
+	if err := b.try(method, path, body, result); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// try calls the driver.
+func (b *Browser) try(method, path string, body, result any) error {
 	var sent []byte
 	if body != nil {
 		var err error
 		if sent, err = json.Marshal(body); err != nil {
-			b.t.Fatal(err)
+			return err
 		}
 	}
 	request, err := http.NewRequest(method, b.session+path, bytes.NewReader(sent)) // without the context of the test: the last one is after it
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	client := http.Client{Timeout: time.Minute}
 	answer, err := client.Do(request)
 	if err != nil {
-		b.t.Fatal(err)
+		return err
 	}
 	defer answer.Body.Close()
 	var said struct {
 		Value json.RawMessage `json:"value"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&said); err != nil || answer.StatusCode != http.StatusOK {
-		b.t.Fatalf("the browser, %s %s: %s %s %v", method, path, answer.Status, said.Value, err)
+	if err := json.NewDecoder(answer.Body).Decode(&said); err != nil {
+		return err
 	}
-	if result != nil {
-		if err := json.Unmarshal(said.Value, result); err != nil {
-			b.t.Fatal(err)
-		}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the browser, %s %s: %s %s", method, path, answer.Status, said.Value)
 	}
+	if result == nil {
+		return nil
+	}
+	return json.Unmarshal(said.Value, result)
 }

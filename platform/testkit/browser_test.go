@@ -22,9 +22,8 @@ func TestABrowserClicks(t *testing.T) {
 	browser := testkit.NewBrowser(t)
 	browser.Open(pages.URL)
 	browser.Click("#go")
-	if url, text := browser.URL(), browser.Text("h1"); url != pages.URL+"/done" || text != "Done" {
-		t.Errorf("it is at %s and reads %q", url, text)
-	}
+	browser.AwaitURL(pages.URL + "/done")
+	browser.AwaitText("h1", "Done")
 	if picture := browser.Screenshot(); !bytes.HasPrefix(picture, []byte("\x89PNG")) {
 		t.Errorf("the screenshot is no PNG but %d bytes", len(picture))
 	}
