@@ -77,8 +77,8 @@ test-quick: ## Prove what needs no servers
 
 # What is built without the detector isn't watched by it, and left out.
 race: export CGO_ENABLED = 1
-race: ## Prove everything under the race detector; needs a C compiler
-	$(SERVERS) go test -race -shuffle=on -timeout 20m $$(go list ./... | grep -vE '/test/(bench|readme|scaffold)$$')
+race: ## Prove everything under the race detector, or some of it: make race packages=./platform/...; needs a C compiler
+	$(SERVERS) go test -race -shuffle=on -timeout 20m $$(go list $(or $(packages),./...) | grep -vE '/test/(bench|readme|scaffold)$$')
 
 # It waits more than it works, so its scenarios run side by side however few the cores are.
 chaos: export CHAOS = whole

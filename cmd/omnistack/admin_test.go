@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
 
@@ -10,7 +11,7 @@ const administration = "/api/v1/admin/users"
 
 // The first superadmin is made on the command line, while the product runs.
 func TestOperatorsAppointAdministrators(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "DATABASE_URL="+emptyDatabase(t, engine))

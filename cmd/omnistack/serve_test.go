@@ -73,7 +73,7 @@ func TestTheBannerSaysWhereItIsAndWhatToTry(t *testing.T) {
 }
 
 func TestDataSurvivesARestart(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "DATABASE_URL="+emptyDatabase(t, engine))
@@ -228,7 +228,7 @@ func production(databaseURL string) []string {
 }
 
 func TestProductionIsMigratedBeforeItStarts(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t).with(production(emptyDatabase(t, engine))...)

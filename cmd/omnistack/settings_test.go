@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/platform/testkit/idp"
-	"github.com/omnistack/omnistack/test/apptest"
 )
 
 // canary is a secret that nothing may print.
@@ -132,7 +132,7 @@ func TestDoctorFetchesKeys(t *testing.T) {
 }
 
 func TestMigrate(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "DATABASE_URL="+emptyDatabase(t, engine))

@@ -61,7 +61,7 @@ type world struct {
 	options bus.Options
 }
 
-// eachRoad runs the test on an empty database of both engines, over both roads.
+// eachRoad runs the test on an empty database of each of testkit.Engines, over both roads.
 func eachRoad(t *testing.T, test func(w *world)) {
 	t.Helper()
 	for road, options := range map[string]func(t *testing.T) bus.Options{
@@ -70,7 +70,7 @@ func eachRoad(t *testing.T, test func(w *world)) {
 	} {
 		t.Run(road, func(t *testing.T) {
 			t.Parallel()
-			testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+			testkit.EachWatched(t, func(t *testing.T, db *database.DB) {
 				test(&world{t: t, db: db, clock: clock.System{}, options: options(t)})
 			})
 		})

@@ -23,11 +23,32 @@ import (
 	"github.com/omnistack/omnistack/schema"
 )
 
+// Engines are the databases that everything which runs many things at once must work on. Under the race detector it is
+// PostgreSQL alone: SQLite is C in Go, there ten times as slow, and it would be waited for instead of watched. Each store is
+// watched on both, by EachEngine.
+func Engines() []database.Engine {
+	if Raced() {
+		return []database.Engine{database.Postgres}
+	}
+	return []database.Engine{database.SQLite, database.Postgres}
+}
+
 // EachEngine runs the test on both engines, in parallel subtests "sqlite" and "postgres", each with a database as
 // SQLite and Postgres return it. A quick run skips the latter.
 func EachEngine(t *testing.T, test func(t *testing.T, db *database.DB)) {
 	t.Helper()
-	for _, engine := range []database.Engine{database.SQLite, database.Postgres} {
+	eachOf([]database.Engine{database.SQLite, database.Postgres}, t, test)
+}
+
+// EachWatched is EachEngine for tests of what runs many things at once: on Engines.
+func EachWatched(t *testing.T, test func(t *testing.T, db *database.DB)) {
+	t.Helper()
+	eachOf(Engines(), t, test)
+}
+
+func eachOf(engines []database.Engine, t *testing.T, test func(t *testing.T, db *database.DB)) {
+	t.Helper()
+	for _, engine := range engines {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			test(t, open(t, engine))

@@ -150,7 +150,7 @@ func gossip(t *testing.T) (port string) {
 // the audit log keep holds none of them.
 func TestNoRouteLeaksACanary(t *testing.T) {
 	clerk := idp.New(t, idp.Clerk)
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			planted := markers{}

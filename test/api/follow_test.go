@@ -72,7 +72,7 @@ func TestOwnersFollowTheirJobs(t *testing.T) {
 
 // Who may no longer listen is told so on streams that are open, whichever process changed it.
 func TestOpenStreamsEndWithTheRightToListen(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			options := testkit.DatabaseOptions(t, engine)

@@ -38,7 +38,7 @@ func wantReplay(t *testing.T, first, second *testkit.Response) {
 }
 
 func TestOfAHundredTwinsOneHappens(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		for _, processes := range []int{1, 2} {
 			t.Run(fmt.Sprint(engine, " ", processes), func(t *testing.T) {
 				t.Parallel()
@@ -81,7 +81,7 @@ func TestOfAHundredTwinsOneHappens(t *testing.T) {
 
 // While a call is held up its twins wait for two seconds, and then they are told to try again.
 func TestATwinIsToldThatTheCallIsInProgress(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			options := testkit.DatabaseOptions(t, engine)

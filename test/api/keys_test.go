@@ -217,7 +217,7 @@ func TestKeysThatCannotBeMade(t *testing.T) {
 
 // Where a key is revoked it is refused at once, whoever is using it, and within five seconds everywhere else.
 func TestARevokedKeyIsRefusedEverywhere(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			options := testkit.DatabaseOptions(t, engine)

@@ -77,7 +77,7 @@ func TestAWelcomeArrivesAtAMailServer(t *testing.T) {
 	t.Parallel()
 	server := testkit.NewMailServer(t, "none")
 	var newcomers []string
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		newcomers = append(newcomers, "on-"+string(engine)+"@example.com")
 		app := apptest.Start(t, engine, "EMAIL_PROVIDER=smtp", "SMTP_HOST="+server.Host, "SMTP_PORT="+strconv.Itoa(server.Port), "SMTP_TLS=none")
 		newcomer(t, app, "on-"+string(engine))

@@ -137,7 +137,7 @@ func TestAdministratorsSayWhoMayDoWhat(t *testing.T) {
 
 // What an administrator does counts at once where it is done, and within five seconds in every other process.
 func TestWhatAdministratorsDoCountsEverywhere(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			options := testkit.DatabaseOptions(t, engine)

@@ -26,7 +26,7 @@ type believed struct {
 // before the product starts; prepare may be nil.
 func eachProvider(t *testing.T, prepare func(*idp.Issuer), test func(t *testing.T, app believed)) {
 	for _, shape := range []idp.Shape{idp.Supabase, idp.Clerk, idp.Custom} {
-		for _, engine := range apptest.Engines() {
+		for _, engine := range testkit.Engines() {
 			t.Run(string(shape)+" on "+string(engine), func(t *testing.T) {
 				t.Parallel()
 				issuer := idp.New(t, shape)
@@ -197,7 +197,7 @@ func TestJunkBesideAKeyIsPassedOver(t *testing.T) {
 
 // TestASupabaseProjectLeavesItsSecret rotates the secret, moves to keys while both are in use, and gives the secret up.
 func TestASupabaseProjectLeavesItsSecret(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			database, issuer := testkit.DatabaseOptions(t, engine), idp.New(t, idp.Supabase)
@@ -245,7 +245,7 @@ func TestASupabaseProjectLeavesItsSecret(t *testing.T) {
 // TestTwoProvidersAtOnce is how a project changes its provider: people of both come in, and neither signs for the other.
 func TestTwoProvidersAtOnce(t *testing.T) {
 	for _, pair := range [][2]idp.Shape{{idp.Supabase, idp.Clerk}, {idp.Clerk, idp.Custom}, {idp.Custom, idp.Supabase}} {
-		for _, engine := range apptest.Engines() {
+		for _, engine := range testkit.Engines() {
 			t.Run(fmt.Sprintf("%s and %s on %s", pair[0], pair[1], engine), func(t *testing.T) {
 				t.Parallel()
 				first, second := idp.New(t, pair[0]), idp.New(t, pair[1])
@@ -271,7 +271,7 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	const least = 60
 	ann := idp.Person{Subject: "ann", Email: "ann@example.com", Role: "superadmin"}
 	for _, shape := range idp.Shapes() {
-		for _, engine := range apptest.Engines() {
+		for _, engine := range testkit.Engines() {
 			t.Run(string(shape)+" on "+string(engine), func(t *testing.T) {
 				t.Parallel()
 				evil := idp.New(t, idp.Custom)

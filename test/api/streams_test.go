@@ -9,7 +9,7 @@ import (
 
 // With EVENTS_TRANSPORT=redis the modules hear of each other over streams, and no job delivers anything.
 func TestModulesHearOfEachOtherOverStreams(t *testing.T) {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			app := apptest.Start(t, engine, "EVENTS_TRANSPORT=redis", "REDIS_URL="+testkit.Redis(t))

@@ -33,19 +33,10 @@ type App struct {
 	Stop     func() // tells it to stop, as SIGTERM does
 }
 
-// Engines are the databases that everything must work on. Under the race detector it is PostgreSQL alone: SQLite is C in Go,
-// there ten times as slow, and whole products would be waited for instead of watched. Each store is watched on both.
-func Engines() []database.Engine {
-	if testkit.Raced() {
-		return []database.Engine{database.Postgres}
-	}
-	return []database.Engine{database.SQLite, database.Postgres}
-}
-
 // EachEngine runs the test against a running product on SQLite and on PostgreSQL, with settings as Start takes them.
 func EachEngine(t *testing.T, test func(t *testing.T, app *App), settings ...string) {
 	t.Helper()
-	for _, engine := range Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			test(t, Start(t, engine, settings...))

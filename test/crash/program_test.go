@@ -84,7 +84,7 @@ func newSite(t *testing.T, options database.Options, settings ...string) *site {
 // eachEngine runs the test over a site of either database, which is migrated and empty.
 func eachEngine(t *testing.T, test func(t *testing.T, s *site), settings ...string) {
 	t.Parallel()
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			test(t, newSite(t, testkit.DatabaseOptions(t, engine), settings...))

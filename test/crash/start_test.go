@@ -8,12 +8,11 @@ import (
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/testkit"
-	"github.com/omnistack/omnistack/test/apptest"
 )
 
 func TestNobodyNoticesProgramsThatStart(t *testing.T) {
 	t.Parallel()
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, nothingThere(t, engine), "ENVIRONMENT=test") // where a program migrates by itself

@@ -54,7 +54,7 @@ func names(list *testkit.Response) []string {
 }
 
 var _ = Describe("The life of a project", func() {
-	for _, engine := range apptest.Engines() {
+	for _, engine := range testkit.Engines() {
 		Describe("on "+string(engine), Ordered, func() {
 			var app *apptest.App
 			var alice, bob, stranger person
