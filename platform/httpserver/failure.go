@@ -1,6 +1,7 @@
 package httpserver
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -62,6 +63,9 @@ type ErrorBody struct {
 	Message   string         `json:"message" doc:"What went wrong, for people"`
 	Details   map[string]any `json:"details" doc:"What there is to add; VALIDATION_ERROR lists the fields under errors"`
 	RequestID string         `json:"request_id" doc:"The X-Request-ID of this answer: quote it when you ask for help"`
+
+	Type  string          `json:"type,omitzero" doc:"OpenAI's name for the kind of error; below /v1 only"`
+	Param json.RawMessage `json:"param,omitzero" doc:"The parameter that is wrong, or null; below /v1 only"`
 }
 
 // GetStatus returns the HTTP status; huma asks for it.
@@ -104,7 +108,37 @@ func fail(c *gin.Context, err error) *Error {
 			c.Header("Retry-After", strconv.Itoa(seconds))
 		}
 	}
-	return envelope(record.requestID, err)
+	out := envelope(record.requestID, err)
+	if record.route != nil && record.route.Dialect == OpenAI {
+		out.speakOpenAI()
+	}
+	return out
+}
+
+// detailParam is the detail of an error that says which parameter is wrong, for routes of the dialect OpenAI.
+const detailParam = "param"
+
+// speakOpenAI adds what OpenAI's errors have. Its libraries go by the status, and show the rest.
+// Source: https://platform.openai.com/docs/guides/error-codes
+func (e *Error) speakOpenAI() {
+	switch {
+	case e.status == http.StatusUnauthorized:
+		e.Body.Type = "authentication_error"
+	case e.status == http.StatusForbidden:
+		e.Body.Type = "permission_error"
+	case e.status == http.StatusPaymentRequired:
+		e.Body.Type = "insufficient_quota"
+	case e.status == http.StatusTooManyRequests:
+		e.Body.Type = "rate_limit_error"
+	case e.status >= http.StatusInternalServerError:
+		e.Body.Type = "server_error"
+	default:
+		e.Body.Type = "invalid_request_error"
+	}
+	e.Body.Param = json.RawMessage("null")
+	if param, named := e.Body.Details[detailParam].(string); named {
+		e.Body.Param, _ = json.Marshal(shorten(param)) // a string always can be
+	}
 }
 
 // refuse ends the request with err in the envelope. It is how stages fail.

@@ -41,6 +41,13 @@ const (
 	RateExempt  RateGroup = "exempt"
 )
 
+// Dialect is whose words errors and events are in, where a route stands in for somebody else's API.
+type Dialect string
+
+// OpenAI is the dialect of OpenAI's API: errors have its fields beside ours, and events of a stream no names.
+// Source: https://platform.openai.com/docs/api-reference/chat-streaming
+const OpenAI Dialect = "openai"
+
 // Route describes one operation: what the router, the guards, the limiter and the API document need to know of it.
 type Route struct {
 	Method  string
@@ -57,6 +64,8 @@ type Route struct {
 	Probe   bool      // asked by platforms from inside, who don't speak TLS
 	Local   bool      // there for clients on this machine only, who call it by a name of its own; 404 for others
 	Secret  bool      // what a Mutation answers is shown once: it isn't kept under the client's Idempotency-Key
+	Whole   bool      // a Stream that may answer in one piece, by Reply.Whole
+	Dialect Dialect   // whose words its errors and events are in; ours when empty
 	Outside bool      // before its Commit a Mutation asks services outside for what mustn't be done twice, under IdempotencyKey
 
 	Module string // filled in by the router: who registered it

@@ -32,6 +32,16 @@ type Events map[string]any
 // error of a feed that has sent nothing is the answer as from any operation; a later one, and a panic, is sent as "error".
 type Feed func(ctx context.Context, send Send) (done any, err error)
 
+// Reply is how a stream answers one call.
+type Reply struct {
+	Header map[string]string // of the answer, beside the usual ones
+	Feed   Feed
+
+	// Whole says that there are no events: what the feed returns is the answer, in JSON. The route says so, too, so that it is
+	// in the document. Such an answer may take as long as a stream, and isn't ended by the server's stop.
+	Whole bool
+}
+
 // Send sends an event. When it returns an error the stream is over, and so is the feed. It is safe for concurrent use.
 type Send func(name string, data any) error
 
@@ -39,6 +49,8 @@ type Send func(name string, data any) error
 const (
 	eventDone  = "done"
 	eventError = "error"
+
+	dataDone = "[DONE]" // the last of OpenAI's
 )
 
 const (
@@ -67,10 +79,13 @@ var (
 // Stream registers an operation that answers with server-sent events (WHATWG HTML, section 9.2), and like a Query changes
 // nothing. open checks the input and asks whom it must: its errors are answers as usual. The Feed it returns then sends.
 //
+// A route of the dialect OpenAI sends events without a name, ends a stream that ended well by "[DONE]", and drops what the
+// feed returns then.
+//
 // The header goes out with the first event, or with the first ping if that comes sooner, so that what fails before keeps its
 // status. While the stream is open its caller is authenticated every two seconds, and at once when AskAgain says so: who may
 // no longer call the route, or is no longer who he was, is told so by "error", as is everybody when the server stops.
-func Stream[I any](r *Router, route Route, events Events, open func(ctx context.Context, in *I) (Feed, error)) {
+func Stream[I any](r *Router, route Route, events Events, open func(ctx context.Context, in *I) (Reply, error)) {
 	if route.Guard != User && (route.Guard != Admin || route.Method != http.MethodGet) {
 		panic(fmt.Sprintf("httpserver: %s %s: a stream is for users, or for administrators who only look", route.Method, route.Path))
 	}
@@ -82,38 +97,52 @@ func Stream[I any](r *Router, route Route, events Events, open func(ctx context.
 		panic(fmt.Sprintf("httpserver: %s %s: a stream has an event %s, and no %s of its own", route.Method, route.Path, eventDone, eventError))
 	}
 	operation := r.add(route, reflect.TypeFor[I]())
-	operation.Responses[strconv.Itoa(http.StatusOK)] = r.server.describeStream(types)
+	operation.Responses[strconv.Itoa(http.StatusOK)] = r.server.describeStream(route, types)
 
 	huma.Register(r.server.api, operation, func(_ context.Context, in *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(ctx huma.Context) {
-			r.server.stream(humagin.Unwrap(ctx), types, func(ctx context.Context) (Feed, error) { return open(ctx, in) })
+			r.server.stream(humagin.Unwrap(ctx), types, func(ctx context.Context) (Reply, error) { return open(ctx, in) })
 		}}, nil
 	})
 }
 
 // describeStream describes an answer of events: an array of them, which is as near as OpenAPI 3.1 comes.
-func (s *Server) describeStream(events map[string]reflect.Type) *huma.Response {
+func (s *Server) describeStream(route Route, events map[string]reflect.Type) *huma.Response {
 	all := maps.Clone(events)
 	all[eventError] = reflect.TypeFor[Error]()
-	described := make([]*huma.Schema, 0, len(all))
+	text := "Server-sent events, the data of each in JSON. The last is done, or error if something goes wrong"
+	if route.Dialect == OpenAI {
+		delete(all, eventDone)
+		text = "Server-sent events without names, the data of each in JSON. The last is [DONE], or an error if something goes wrong"
+	}
+	described := make([]*huma.Schema, 0, len(all)+1)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		data := s.api.OpenAPI().Components.Schemas.Schema(all[name], true, name)
-		s.correctAnswer(data)
+		event := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{"data": s.describeData(all[name], name)}, Required: []string{"data"}}
+		if route.Dialect != OpenAI {
+			event.Properties["event"] = &huma.Schema{Type: huma.TypeString, Enum: []any{name}}
+			event.Required = []string{"event", "data"}
+		}
+		described = append(described, event)
+	}
+	if route.Dialect == OpenAI {
 		described = append(described, &huma.Schema{
-			Type: huma.TypeObject,
-			Properties: map[string]*huma.Schema{
-				"event": {Type: huma.TypeString, Enum: []any{name}},
-				"data":  data,
-			},
-			Required: []string{"event", "data"},
+			Type: huma.TypeObject, Properties: map[string]*huma.Schema{"data": {Type: huma.TypeString, Enum: []any{dataDone}}}, Required: []string{"data"},
 		})
 	}
-	return &huma.Response{
-		Description: "Server-sent events, the data of each in JSON. The last is done, or error if something goes wrong",
-		Content: map[string]*huma.MediaType{streamType: {Schema: &huma.Schema{
-			Type: huma.TypeArray, Description: "The events, one after the other", Items: &huma.Schema{OneOf: described},
-		}}},
+	answer := &huma.Response{Description: text, Content: map[string]*huma.MediaType{streamType: {Schema: &huma.Schema{
+		Type: huma.TypeArray, Description: "The events, one after the other", Items: &huma.Schema{OneOf: described},
+	}}}}
+	if route.Whole {
+		answer.Description = "The answer in one piece or, where a stream is asked for: " + text
+		answer.Content[contentType] = &huma.MediaType{Schema: s.describeData(events[eventDone], eventDone)}
 	}
+	return answer
+}
+
+func (s *Server) describeData(of reflect.Type, name string) *huma.Schema {
+	schema := s.api.OpenAPI().Components.Schemas.Schema(of, true, name)
+	s.correctAnswer(schema)
+	return schema
 }
 
 // stream is one that is open.
@@ -132,11 +161,23 @@ type stream struct {
 	buffer bytes.Buffer
 }
 
-// stream answers a request with the events of the feed that open returns.
-func (s *Server) stream(c *gin.Context, events map[string]reflect.Type, open func(context.Context) (Feed, error)) {
+// stream answers a request as the reply says that open returns.
+func (s *Server) stream(c *gin.Context, events map[string]reflect.Type, open func(context.Context) (Reply, error)) {
 	st := &stream{
 		server: s, c: c, record: callIn(c), events: events,
 		control: http.NewResponseController(c.Writer), again: make(chan struct{}, 1),
+	}
+	reply, err := open(st.record)
+	if err != nil {
+		refuse(c, err)
+		return
+	}
+	for name, value := range reply.Header {
+		c.Header(name, value)
+	}
+	if reply.Whole {
+		st.answerWhole(reply.Feed)
+		return
 	}
 	st.ctx, st.end = context.WithCancelCause(st.record.client) // REQUEST_TIMEOUT doesn't bound it
 	defer st.end(nil)
@@ -145,16 +186,31 @@ func (s *Server) stream(c *gin.Context, events map[string]reflect.Type, open fun
 		return
 	}
 	defer s.streams.dismiss(st)
-
-	feed, err := open(st.record)
-	switch {
-	case err != nil:
-		refuse(c, err)
-	case c.Request.Method == http.MethodHead:
+	if c.Request.Method == http.MethodHead {
 		st.setHeader()
-	default:
-		st.run(feed)
+		return
 	}
+	st.run(reply.Feed)
+}
+
+// answerWhole answers with what the feed returns.
+func (st *stream) answerWhole(feed Feed) {
+	_ = st.control.SetReadDeadline(time.Time{}) // as in run
+	record := *st.record
+	record.Context = st.record.client
+	var body []byte
+	done, err := st.call(&record, feed, func(string, any) error { return errors.New("httpserver: an answer in one piece has no events") })
+	if err == nil {
+		body, err = json.Marshal(done, json.Deterministic(true))
+	}
+	st.extend()
+	if err != nil {
+		refuse(st.c, err)
+		return
+	}
+	st.c.Header("Content-Type", contentType)
+	st.c.Status(http.StatusOK)
+	_, _ = st.c.Writer.Write(body) // who is gone gets nothing
 }
 
 // run sends what the feed has to say, and how that ended.
@@ -171,7 +227,7 @@ func (st *stream) run(feed Feed) {
 	defer stop()
 	watching.Go(func() { st.watch(&record) })
 
-	done, err := st.call(&record, feed)
+	done, err := st.call(&record, feed, st.send)
 	if st.ctx.Err() != nil {
 		err = context.Cause(st.ctx) // whatever the feed's layers made of it
 	}
@@ -180,13 +236,13 @@ func (st *stream) run(feed Feed) {
 }
 
 // call runs the feed. A panic in it is an error.
-func (st *stream) call(ctx context.Context, feed Feed) (done any, err error) {
+func (st *stream) call(ctx context.Context, feed Feed, send Send) (done any, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = st.server.panicked(st.record, reason)
 		}
 	}()
-	return feed(ctx, st.send)
+	return feed(ctx, send)
 }
 
 // watch pings the client and asks for the caller again, until the stream ends.
@@ -233,7 +289,12 @@ func (st *stream) ask(ctx context.Context) error {
 func (st *stream) finish(done any, err error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if err == nil {
+	switch {
+	case err == nil && st.record.route.Dialect == OpenAI:
+		st.buffer.Reset()
+		st.buffer.WriteString("data: " + dataDone + "\n\n")
+		_ = st.flush() // as for the last of others
+	case err == nil:
 		err = st.event(eventDone, done)
 	}
 	switch {
@@ -270,7 +331,10 @@ func (st *stream) event(name string, data any) error {
 // write writes an event. What can't be marshalled is an error, and nothing of it is written.
 func (st *stream) write(name string, data any, options ...json.Options) error {
 	st.buffer.Reset()
-	st.buffer.WriteString("event: " + name + "\ndata: ")
+	if st.record.route.Dialect != OpenAI {
+		st.buffer.WriteString("event: " + name + "\n")
+	}
+	st.buffer.WriteString("data: ")
 	if err := json.MarshalWrite(&st.buffer, data, options...); err != nil { // on one line
 		return fmt.Errorf("the event can't be marshalled: %w", err)
 	}

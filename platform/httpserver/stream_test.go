@@ -31,21 +31,21 @@ var numbers = Events{"number": number{}, eventDone: number{}}
 func withFeed(feed Feed) func(*Router) {
 	return func(r *Router) {
 		const path = "/app/things/{id}/feed"
-		open := func(ctx context.Context, in *ThingInput) (Feed, error) {
+		open := func(ctx context.Context, in *ThingInput) (Reply, error) {
 			if in.ID == "slow" {
 				<-ctx.Done()
-				return nil, ctx.Err()
+				return Reply{}, ctx.Err()
 			}
 			if in.ID != "one" {
-				return nil, errs.Missing("Thing", in.ID)
+				return Reply{}, errs.Missing("Thing", in.ID)
 			}
-			return feed, nil
+			return Reply{Feed: feed}, nil
 		}
 		Stream(r, Route{Method: http.MethodGet, Path: path, Guard: User, Summary: "Follow a thing", Errors: []int{http.StatusNotFound}}, numbers, open)
 		Stream(r, Route{Method: http.MethodPost, Path: path, Guard: User}, numbers, func(ctx context.Context, in *struct {
 			ThingInput
 			Body *number
-		}) (Feed, error) {
+		}) (Reply, error) {
 			return open(ctx, &in.ThingInput)
 		})
 	}
@@ -145,13 +145,13 @@ func TestAStreamThatFailsLaterEndsWithAnError(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			f := start(t, func(r *Router) {
-				Stream(r, Route{Method: http.MethodPost, Path: "/app/fails", Guard: User}, unsendable, func(context.Context, *struct{}) (Feed, error) {
-					return func(ctx context.Context, send Send) (any, error) {
+				Stream(r, Route{Method: http.MethodPost, Path: "/app/fails", Guard: User}, unsendable, func(context.Context, *struct{}) (Reply, error) {
+					return Reply{Feed: func(ctx context.Context, send Send) (any, error) {
 						if err := send("number", number{1}); err != nil {
 							return nil, err
 						}
 						return test.feed(ctx, send)
-					}, nil
+					}}, nil
 				})
 			})
 			events := f.user.Events(t, "POST", "/api/v1/app/fails")
@@ -599,7 +599,7 @@ func TestAStreamIsDocumented(t *testing.T) {
 }
 
 func TestStreamsThatMakeNoSense(t *testing.T) {
-	feedless := func(context.Context, *struct{}) (Feed, error) { return waits, nil }
+	feedless := func(context.Context, *struct{}) (Reply, error) { return Reply{Feed: waits}, nil }
 	for what, route := range map[string]Route{
 		"for anybody":  {Method: http.MethodGet, Path: "/a", Guard: Public},
 		"for webhooks": {Method: http.MethodPost, Path: "/a", Guard: Signature},

@@ -181,12 +181,12 @@ const (
 )
 
 // followOwn tells how a job stands, what becomes of it and how it ended. It may be worked anywhere, so it is looked at.
-func (c *Client) followOwn(ctx context.Context, in *OneInput) (httpserver.Feed, error) {
+func (c *Client) followOwn(ctx context.Context, in *OneInput) (httpserver.Reply, error) {
 	job, err := c.findOwn(ctx, in)
 	if err != nil {
-		return nil, err
+		return httpserver.Reply{}, err
 	}
-	return func(ctx context.Context, send httpserver.Send) (any, error) {
+	return httpserver.Reply{Feed: func(ctx context.Context, send httpserver.Send) (any, error) {
 		if err := send("start", job); err != nil {
 			return nil, err
 		}
@@ -212,7 +212,7 @@ func (c *Client) followOwn(ctx context.Context, in *OneInput) (httpserver.Feed, 
 			}
 		}
 		return job, nil
-	}, nil
+	}}, nil
 }
 
 // lookAgain is findOwn, with a bound of its own: a stream has none.

@@ -206,6 +206,8 @@ func (r *Response) WantError(status int, code string) *Response {
 			Message   *string         `json:"message"`
 			Details   *map[string]any `json:"details"`
 			RequestID *string         `json:"request_id"`
+			Type      any             `json:"type"`  // OpenAI's, below /v1 only
+			Param     any             `json:"param"` // the same
 		} `json:"error"`
 	}
 	decoder := json.NewDecoder(bytes.NewReader(r.Body))

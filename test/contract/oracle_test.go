@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -88,6 +89,13 @@ func (d documentedAnswer) judgeBody(r *request, a answer) []string {
 func eventsOf(stream []byte) []byte {
 	var events []string
 	for event := range strings.SplitSeq(string(stream), "\n\n") {
+		if data, nameless := strings.CutPrefix(event, "data: "); nameless { // OpenAI's
+			if data == "[DONE]" {
+				data = strconv.Quote(data)
+			}
+			events = append(events, fmt.Sprintf(`{"data": %s}`, data))
+			continue
+		}
 		name, data, _ := strings.Cut(event, "\ndata: ")
 		if name, named := strings.CutPrefix(name, "event: "); named {
 			events = append(events, fmt.Sprintf(`{"event": %q, "data": %s}`, name, data))
@@ -118,6 +126,8 @@ func judgeError(a answer, code string) []string {
 			Message   string         `json:"message"`
 			Details   map[string]any `json:"details"`
 			RequestID string         `json:"request_id"`
+			Type      any            `json:"type"`  // below /v1
+			Param     any            `json:"param"` // below /v1
 		} `json:"error"`
 	}
 	decoder := json.NewDecoder(bytes.NewReader(a.body))
