@@ -51,6 +51,7 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 	beside := []func(context.Context){verifier.Run}
 	if address := settings.Platform.HTTP.MetricsAddr; address != "" {
 		countEvents(metrics, carrier)
+		modules.AI.Measure(metrics)
 		beside = append(beside, func(ctx context.Context) { metrics.Serve(ctx, address, log) })
 	}
 	for _, m := range described {

@@ -14,6 +14,7 @@ import (
 
 // Modules are the bounded contexts, put together.
 type Modules struct {
+	AI            *aimod.Module
 	Billing       *billingmod.Module
 	Users         *usersmod.Module
 	Projects      *projectsmod.Module
@@ -25,7 +26,7 @@ type Modules struct {
 // Describe returns the table of contents of every module, in the order in which they are mounted.
 func (m *Modules) Describe() []module.Descriptor {
 	return []module.Descriptor{
-		aimod.Describe(&m.Settings.AI),
+		m.AI.Describe(),
 		m.Billing.Describe(),
 		m.Users.Describe(),
 		m.Projects.Describe(),

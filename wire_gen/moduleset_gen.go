@@ -7,6 +7,7 @@ package wiregen
 import (
 	"github.com/google/wire"
 
+	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
@@ -15,6 +16,8 @@ import (
 
 // moduleSet makes the modules out of what the platform gives them.
 var moduleSet = wire.NewSet(
+	aiDeps,
+	aimod.New,
 	billingDeps,
 	billingmod.New,
 	usersDeps,

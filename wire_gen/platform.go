@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
+	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
@@ -250,6 +251,19 @@ func busOptions(settings *Settings) bus.Options {
 		options.RedisURL = settings.Platform.Redis.URL.Reveal()
 	}
 	return options
+}
+
+func aiDeps(settings *Settings, db *database.DB, events events.Publisher, clock clock.Clock, plans billing.Entitlements, log *zap.Logger) aimod.Deps {
+	return aimod.Deps{
+		DB: db, Events: events, Clock: clock, Plans: plans, Settings: &settings.AI, Environment: settings.Platform.Core.Environment,
+		NoteCatalog: func(version string, err error) {
+			if err != nil {
+				log.Error("the changed file of models can't be used: the one before it goes on", zap.Error(err))
+				return
+			}
+			log.Info("the file of models has changed", zap.String("version", version))
+		},
+	}
 }
 
 func usersDeps(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, cursors page.Cursors,

@@ -8,6 +8,7 @@ package wiregen
 
 import (
 	"context"
+	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
@@ -88,6 +89,13 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	entitlements := entitlementsOf(billingmodModule)
+	aimodDeps := aiDeps(settings, db, busBus, clock, entitlements, log)
+	aimodModule, err := aimod.New(aimodDeps)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  busBus,
@@ -104,6 +112,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		return nil, nil, err
 	}
 	modules := &Modules{
+		AI:            aimodModule,
 		Billing:       billingmodModule,
 		Users:         module,
 		Projects:      projectsmodModule,
@@ -132,9 +141,15 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
 	deps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
 	module, err := billingmod.New(deps)
+	if err != nil {
+		return nil, err
+	}
+	entitlements := entitlementsOf(module)
+	aimodDeps := aiDeps(settings, db, events2, clock2, entitlements, log)
+	aimodModule, err := aimod.New(aimodDeps)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +158,6 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	if err != nil {
 		return nil, err
 	}
-	entitlements := entitlementsOf(module)
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  events2,
@@ -158,6 +172,7 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 		return nil, err
 	}
 	modules := &Modules{
+		AI:            aimodModule,
 		Billing:       module,
 		Users:         usersmodModule,
 		Projects:      projectsmodModule,

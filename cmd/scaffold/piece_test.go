@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -24,7 +26,6 @@ func TestWhatIsNoPieceIsRefused(t *testing.T) {
 		"a consumer that does nothing":   {[]string{"consumer", "thank", "--module", "projects", "--event", deleted}, "say what to do"},
 		"a consumer that does no Go":     {[]string{"consumer", "thank", "--module", "projects", "--event", deleted, "--do", "if x {"}, "say what to do"},
 		"a consumer that exists":         {[]string{"consumer", "erase_user", "--module", "projects", "--event", deleted, "--do", erase}, "projects.erase_user already"},
-		"a consumer without room":        {[]string{"consumer", "thank", "--module", "ai", "--event", deleted, "--do", erase}, "ai has no consumers yet"},
 		"a job that does nothing":        {[]string{"job", "tidy", "--module", "projects"}, "say what to do"},
 		"a job that exists":              {[]string{"job", "purge_deleted", "--module", "projects", "--do", "projects.PurgeDeleted(ctx)"}, "projects.purge_deleted already"},
 		"a job at no time":               {[]string{"job", "tidy", "--module", "projects", "--cron", "daily", "--do", "projects.PurgeDeleted(ctx)"}, "five fields of cron"},
@@ -39,5 +40,28 @@ func TestWhatIsNoPieceIsRefused(t *testing.T) {
 				t.Fatal("something was written")
 			}
 		})
+	}
+}
+
+// TestAConsumerWithoutRoom proves that a module without consumers isn't given a first one, which nothing would call.
+func TestAConsumerWithoutRoom(t *testing.T) {
+	root := t.TempDir()
+	if err := os.CopyFS(filepath.Join(root, "modules"), os.DirFS(filepath.Join(top, "modules"))); err != nil {
+		t.Fatal(err)
+	}
+	goMod, err := os.ReadFile(filepath.Join(top, "go.mod"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(root, "go.mod"), goMod, 0o600)
+	}
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(root, "modules", "projects", "internal", "adapters", "consumers"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = scaffold(t, "consumer", "thank", "--module", "projects", "--event", "users.user_deleted.v1",
+		"--do", "projects.Erase(ctx, id.Of(event.UserID))", "--root", root)
+	if err == nil || !strings.Contains(err.Error(), "projects has no consumers yet") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -1,12 +1,14 @@
-// Package ai is the contract of the AI context: what other modules may know of it and ask it.
+// Package ai is the contract of the AI context: what other modules may know of it.
 //
-// The context owns how the product reaches AI providers: which ones may be called, with which key and at which address,
-// and which provider and model answer when no route says otherwise. Today it holds its settings and nothing else.
+// The context owns how models are called: which there are and what they cost, who answers what, and the ledger of every call.
 //
 // Invariants:
-//   - A provider is usable when its key is set; without its key it is as if it weren't there.
+//   - A call has exactly one row in the ledger, however it ended: whole, broken, cancelled, or killed with its process.
+//   - What a call costs at most is set aside before a provider is asked, so that calls at once spend no more than a budget has.
+//   - Another model is asked only while nothing of an answer has come. A stream ends with exactly one event that says how.
+//   - When the client leaves, the provider is left at once.
+//   - A cost that nobody knows isn't 0, and says so.
 //   - Without any key the product starts all the same: AI is an option, not a condition.
-//   - A default that leads to a provider without a key is a warning at the start, never an error.
 //
-// It refuses to hand out a key: no other module gets one, and no log or report shows one.
+// It keeps nothing of what is asked and answered, and refuses to hand out a key: no log, event or report shows either.
 package ai

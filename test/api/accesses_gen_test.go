@@ -7,6 +7,7 @@ import "slices"
 // accesses are the cases of every route of the product.
 var accesses = slices.Concat(
 	houseAccesses,
+	aiAccesses,
 	billingAccesses,
 	projectsAccesses,
 )

@@ -24,7 +24,7 @@ var libraries = []library{
 	{"github.com/danielgtaylor/huma", "platform/httpserver"},
 	{"github.com/getkin/kin-openapi", "test/contract_test"},
 	{"github.com/gin-gonic/gin", "platform/httpserver"},
-	{"github.com/go-json-experiment/json", "modules/ai/internal/adapters/langchain platform/auth platform/httpserver platform/patch test/bench/..."},
+	{"github.com/go-json-experiment/json", "modules/ai/internal/adapters/httpapi modules/ai/internal/adapters/langchain platform/auth platform/httpserver platform/patch test/bench/..."},
 	{"github.com/google/uuid", "platform/id schema/diff"},
 	{"github.com/google/wire", "wire_gen"},
 	{"github.com/hashicorp/hcl", "schema_test"},

@@ -45,6 +45,9 @@ func (r *request) String() string {
 	return text
 }
 
+// bodyLimit is the product's own, which no schema tells of.
+const bodyLimit = 1 << 20
+
 // setValue makes a value the body.
 func (r *request) setValue(value any) {
 	text, err := json.Marshal(value)
@@ -52,6 +55,7 @@ func (r *request) setValue(value any) {
 		panic(err) // it is made of what JSON is made of
 	}
 	r.value, r.body = value, new(string(text))
+	r.odd = r.odd || len(text) > bodyLimit
 	r.header.Set("Content-Type", "application/json")
 }
 
@@ -85,12 +89,27 @@ func generate(t *rapid.T, o *operation, around surroundings) *request {
 		mean(t, o, value, around)
 		r.setValue(value)
 	case o.raw:
-		r.body = new(rapid.SampledFrom([]string{`{}`, `[]`, `{"type": "email.bounced"}`, `[{"event": "bounce"}]`, "\x00\xff", "null"}).Draw(t, "body"))
+		r.body = new(rapid.SampledFrom(slices.Concat(rawBodies, rawBodiesOf[o.String()])).Draw(t, "body"))
 		r.header.Set("Content-Type", "application/json")
-		r.odd = true // it must be signed
+		r.odd = true // it must be signed, or is in somebody else's words
 	}
 	return r
 }
+
+// rawBodies are bodies of operations that read them by themselves, and rawBodiesOf those of one that make sense there.
+var (
+	rawBodies   = []string{`{}`, `[]`, `{"type": "email.bounced"}`, `[{"event": "bounce"}]`, "\x00\xff", "null"}
+	rawBodiesOf = map[string][]string{"POST /v1/chat/completions": {
+		`{"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}]}`,
+		`{"model": "omni/simple", "messages": [{"role": "developer", "content": "Be kind"}, {"role": "user", "content": [{"type": "text", "text": "Hello"}]}], "seed": 1}`,
+		`{"model": "omni/auto", "stream": true, "stream_options": {"include_usage": true}, "messages": [{"role": "user", "content": "a tool"}],
+			"tools": [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}], "tool_choice": "required"}`,
+		`{"model": "sim-small", "stream": true, "stop": ["a", "b"], "temperature": 2, "max_tokens": 1, "messages": [{"role": "user", "content": ""}]}`,
+		`{"model": "sim-small", "n": 2, "messages": [{"role": "user", "content": "Hello"}]}`,
+		`{"model": "sim-small", "messages": [{"role": "tool", "content": "Hello"}]}`,
+		`{"model": "none", "messages": [{"role": "user", "content": "Hello"}], "response_format": {"type": "json_schema"}}`,
+	}}
+)
 
 // sometimes is true once in n times.
 func sometimes(t *rapid.T, n int) bool { return rapid.IntRange(1, n).Draw(t, "sometimes") == n }

@@ -35,7 +35,7 @@ func requests(t *testing.T) int {
 // same again: -rapid.seed, as a failure says.
 func TestTheAPIKeepsToItsDocument(t *testing.T) {
 	t.Parallel()
-	wanted := requests(t) / len(apptest.Engines())
+	wanted := requests(t) / len(testkit.Engines())
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
 		w := newWorld(t, app)
 		for _, o := range w.operations {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/testkit"
 	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
@@ -49,20 +50,28 @@ func session(t *testing.T) []step {
 var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
 var times = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 
+var durations = regexp.MustCompile(`_ms":[0-9.]+`)
+
 func same(text string) string {
-	text = strings.ReplaceAll(text, "\r", "")
+	text = durations.ReplaceAllString(strings.ReplaceAll(text, "\r", ""), `_ms":0`)
 	return strings.TrimSpace(times.ReplaceAllString(ids.ReplaceAllString(text, "ID"), "TIME"))
 }
 
-func TestTheSessionIsTrue(t *testing.T) {
-	folder := t.TempDir()
+// build builds the program in a folder, and returns where it is.
+func build(t *testing.T, folder string) string {
+	t.Helper()
 	binary := filepath.Join(folder, "bin", "omnistack")
 	build := exec.Command("go", "build", "-o", binary, root+"/cmd/omnistack")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the Makefile does
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	address := serve(t, folder, binary)
+	return binary
+}
+
+func TestTheSessionIsTrue(t *testing.T) {
+	folder := t.TempDir()
+	address := serve(t, folder, build(t, folder))
 
 	// One shell runs it all, as a terminal does: the session keeps tokens in variables.
 	const end = "-- end of step --"
@@ -115,15 +124,15 @@ func serve(t *testing.T, folder, binary string) string {
 	return ""
 }
 
-// Each identity provider is set up by the line that the README has for it.
-func TestTheLinesOfTheProvidersAreSettings(t *testing.T) {
+// Each identity provider, and each way to have models, is set up by the line that the README has for it.
+func TestTheLinesOfSettingsAreTrue(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := 0
 	for line := range strings.Lines(string(text)) {
-		if !strings.HasPrefix(line, "AUTH_PROVIDER=") {
+		if !strings.HasPrefix(line, "AUTH_PROVIDER=") && !strings.HasPrefix(line, "OPENAI_API_KEY=") {
 			continue
 		}
 		lines++
@@ -139,7 +148,47 @@ func TestTheLinesOfTheProvidersAreSettings(t *testing.T) {
 			release()
 		}
 	}
-	if lines != 3 {
+	if lines != 5 {
 		t.Errorf("there are %d lines", lines)
+	}
+}
+
+// openAILibrary is the version of the npm package that the README's program is run with.
+const openAILibrary = "openai@6.30.1"
+
+// The program that the README shows for OpenAI's library prints an answer.
+func TestTheProgramOfTheReadmeIsAnswered(t *testing.T) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		testkit.SkipOrFail(t, "there is no npm on the PATH: apt-get install npm")
+	}
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, program, _ := strings.Cut(string(text), "```js\n")
+	program, _, found := strings.Cut(program, "```")
+	if !found {
+		t.Fatal("the README has no program")
+	}
+	folder := t.TempDir()
+	binary := build(t, folder)
+	address := serve(t, folder, binary)
+	token := exec.Command(binary, "token", "--sub", "alice")
+	token.Dir = folder
+	alice, err := token.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "program.mjs"), []byte(strings.ReplaceAll(program, "localhost:8000", address)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	run := exec.CommandContext(ctx, "sh", "-c", "npm install --silent --no-audit --no-fund "+openAILibrary+" && node program.mjs")
+	run.Dir = folder
+	run.Env = append(os.Environ(), "ALICE="+strings.TrimSpace(string(alice)))
+	out, err := run.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "The steady question") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -108,7 +108,7 @@ func TestANewModuleInOneCommand(t *testing.T) {
 	}
 
 	// A module that had no events gets its first one, and what doesn't compile is taken back.
-	run(t, folder, "run", "./cmd/scaffold", "event", "answer_given", "--module", "ai")
+	run(t, folder, "run", "./cmd/scaffold", "event", "mail_refused", "--module", "notifications")
 	before := sum(t, folder)
 	refused := exec.CommandContext(t.Context(), "go", "run", "./cmd/scaffold", "consumer", "sing", "--module", "projects",
 		"--event", "invoices.invoice_sent.v1", "--do", "projects.Sing(ctx)")

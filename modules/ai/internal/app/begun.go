@@ -9,35 +9,51 @@ import (
 // begun is a sink that knows whether anything of the answer came yet. What came can't be taken back, so that a call that
 // fails later is tried by nobody else. An event without content doesn't count: some providers send one, and fail then.
 type begun struct {
-	Sink
+	Stream
+	by  domain.Model
 	yes bool
+}
+
+// begin says whose answer it is, before the first of it.
+func (b *begun) begin() error {
+	if b.yes {
+		return nil
+	}
+	b.yes = true
+	return b.Start(b.by)
 }
 
 // Text takes a piece of text.
 func (b *begun) Text(piece string) error {
-	b.yes = true
-	return b.Sink.Text(piece)
+	if err := b.begin(); err != nil {
+		return err
+	}
+	return b.Stream.Text(piece)
 }
 
 // Reasoning takes a piece of what a model thinks.
 func (b *begun) Reasoning(piece string) error {
-	b.yes = true
-	return b.Sink.Reasoning(piece)
+	if err := b.begin(); err != nil {
+		return err
+	}
+	return b.Stream.Reasoning(piece)
 }
 
 // Tool takes a piece of a tool call.
 func (b *begun) Tool(piece domain.ToolDelta) error {
-	b.yes = true
-	return b.Sink.Tool(piece)
+	if err := b.begin(); err != nil {
+		return err
+	}
+	return b.Stream.Tool(piece)
 }
 
 // generate is Provider.Generate, and tells whether anything had come when it failed.
-func generate(ctx context.Context, provider Provider, call *domain.Call, sink Sink) (result domain.Result, come bool, err error) {
-	if sink == nil {
+func generate(ctx context.Context, provider Provider, call *domain.Call, stream Stream) (result domain.Result, come bool, err error) {
+	if stream == nil {
 		result, err = provider.Generate(ctx, call, nil)
 		return result, false, err
 	}
-	b := &begun{Sink: sink}
+	b := &begun{Stream: stream, by: call.Model}
 	result, err = provider.Generate(ctx, call, b)
 	return result, b.yes, err
 }

@@ -49,6 +49,7 @@ type breaker struct {
 	failures  int       // of those
 	openUntil time.Time
 	openFor   time.Duration
+	openings  int64 // since the process began
 }
 
 func newBreakers(clock clock.Clock) *breakers {
@@ -120,7 +121,7 @@ func (b *breaker) left(now time.Time, trial bool, v verdict) {
 		b.state = open // and the next call is the trial
 		return
 	case trial && v == well:
-		*b = breaker{openFor: openFirst}
+		*b = breaker{openFor: openFirst, openings: b.openings}
 		return
 	case trial:
 		b.openFor = min(2*b.openFor, openLongest)
@@ -144,4 +145,20 @@ func (b *breaker) left(now time.Time, trial bool, v verdict) {
 	}
 }
 
-func (b *breaker) open(now time.Time) { b.state, b.openUntil = open, now.Add(b.openFor) }
+func (b *breaker) open(now time.Time) {
+	b.state, b.openUntil = open, now.Add(b.openFor)
+	b.openings++
+}
+
+// opened returns how often each breaker opened.
+func (b *breakers) opened() map[target]int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	opened := map[target]int64{}
+	for to, one := range b.all {
+		if one.openings > 0 {
+			opened[to] = one.openings
+		}
+	}
+	return opened
+}

@@ -35,7 +35,8 @@ var errNobody = errors.New("no model can answer")
 
 // Generate has the first of the models answer that can. Another is asked only while nothing of an answer has come. The error
 // is that of the model that was asked last, as it is of a Provider.
-func (g *Gateway) Generate(ctx context.Context, call domain.Call, candidates []domain.Model, sink Sink) (Answered, error) {
+func (g *Gateway) Generate(ctx context.Context, call domain.Call, candidates []domain.Model, stream Stream) (Answered, error) {
+	longest := call.MaxTokens
 	var answered Answered
 	var err error = &domain.Failure{Reason: domain.NoModel, Cause: errNobody}
 	for _, model := range candidates {
@@ -50,10 +51,13 @@ func (g *Gateway) Generate(ctx context.Context, call domain.Call, candidates []d
 			}
 			continue
 		}
-		answered.Model, call.Model = model, model
+		answered.Model, call.Model, call.MaxTokens = model, model, longest
+		if model.MaxOutput > 0 {
+			call.MaxTokens = min(longest, model.MaxOutput)
+		}
 		var come bool
 		var asked int
-		answered.Result, come, asked, err = g.ask(ctx, provider, &call, sink, left)
+		answered.Result, come, asked, err = g.ask(ctx, provider, &call, stream, left)
 		answered.Attempts += asked
 		failure, failed := errors.AsType[*domain.Failure](err)
 		if !failed || come || !failure.Reason.Elsewhere() || ctx.Err() != nil {
@@ -64,10 +68,10 @@ func (g *Gateway) Generate(ctx context.Context, call domain.Call, candidates []d
 }
 
 // ask has one model answer, and tells its breaker how that ended, whatever happens.
-func (g *Gateway) ask(ctx context.Context, provider Provider, call *domain.Call, sink Sink, left func(error)) (
+func (g *Gateway) ask(ctx context.Context, provider Provider, call *domain.Call, stream Stream, left func(error)) (
 	result domain.Result, come bool, asked int, err error,
 ) {
 	err = &domain.Failure{Provider: call.Model.Provider, Reason: domain.Broken} // if it panics
 	defer func() { left(err) }()
-	return g.retries.generate(ctx, provider, call, sink)
+	return g.retries.generate(ctx, provider, call, stream)
 }

@@ -81,17 +81,19 @@ func (s *scene) UpTo(_ context.Context, longest time.Duration) error {
 	return s.waits
 }
 
-func (s *scene) call(t *testing.T, sink app.Sink) (app.Answered, error) {
+func (s *scene) call(t *testing.T, sink app.Stream) (app.Answered, error) {
 	t.Helper()
 	return s.Generate(t.Context(), domain.Call{}, []domain.Model{{ID: "one", Provider: "one"}, {ID: "none", Provider: "none"}, {ID: "two", Provider: "two"}}, sink)
 }
 
 // sink keeps how much came.
 type sink struct {
+	starts int
 	pieces int
 	err    error
 }
 
+func (s *sink) Start(domain.Model) error    { s.starts++; return nil }
 func (s *sink) Text(string) error           { s.pieces++; return s.err }
 func (s *sink) Reasoning(string) error      { s.pieces++; return s.err }
 func (s *sink) Tool(domain.ToolDelta) error { s.pieces++; return s.err }
@@ -124,7 +126,7 @@ func TestTheFirstThatCanAnswers(t *testing.T) {
 		"nobody, as nobody listens": {does{fails(domain.Cancelled)}, does{well}, "one", 1, domain.Cancelled, 1, 0},
 		"nobody, as all fail":       {does{fails(domain.Broken)}, does{fails(domain.Late)}, "two", 4, domain.Late, 2, 2},
 	} {
-		for how, listener := range map[string]app.Sink{"streamed": &sink{}, "whole": nil} {
+		for how, listener := range map[string]app.Stream{"streamed": &sink{}, "whole": nil} {
 			s := newScene(test.one, test.two)
 			answered, err := s.call(t, listener)
 			if answered.Model.ID != test.model || answered.Attempts != test.attempts || reasonOf(err) != test.reason ||
@@ -146,7 +148,7 @@ func TestWhatCameIsNotTakenBack(t *testing.T) {
 		"a tool":    func(s app.Sink) error { return s.Tool(domain.ToolDelta{}) },
 	} {
 		s, listener := newScene(does{within(domain.Broken, piece)}, does{well}), &sink{}
-		if _, err := s.call(t, listener); reasonOf(err) != domain.Broken || listener.pieces != 1 || s.one.asked != 1 || s.two.asked != 0 {
+		if _, err := s.call(t, listener); reasonOf(err) != domain.Broken || listener.starts != 1 || listener.pieces != 1 || s.one.asked != 1 || s.two.asked != 0 {
 			t.Errorf("%s: %v after %d pieces", name, err, listener.pieces)
 		}
 	}

@@ -48,10 +48,10 @@ func (r *retries) called() {
 
 // generate has the provider answer, and asks it again where that may help and nothing had come yet. It tells how often it
 // asked.
-func (r *retries) generate(ctx context.Context, provider Provider, call *domain.Call, sink Sink) (result domain.Result, come bool, asked int, err error) {
+func (r *retries) generate(ctx context.Context, provider Provider, call *domain.Call, stream Stream) (result domain.Result, come bool, asked int, err error) {
 	r.called()
 	for {
-		result, come, err = generate(ctx, provider, call, sink)
+		result, come, err = generate(ctx, provider, call, stream)
 		asked++
 		failure, failed := errors.AsType[*domain.Failure](err)
 		if !failed || come || asked == tries || !failure.Reason.Again() || failure.RetryAfter > longestPause {

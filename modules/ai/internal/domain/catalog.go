@@ -70,6 +70,9 @@ func NewCatalog(version string, models []Model, routes map[string][]string, fami
 
 func (c *Catalog) has(name string) bool { _, found := c.byName[name]; return found }
 
+// Lists tells whether a provider's model of that id is in the catalogue.
+func (c *Catalog) Lists(provider, id string) bool { return c.has(provider + "/" + id) }
+
 // problems returns what is wrong with a model by itself.
 func (m *Model) problems() (wrong []string) {
 	if m.ID == "" || m.Provider == "" {
@@ -204,8 +207,8 @@ func (c *Call) Needs() Needs {
 	return needs
 }
 
-// fits tells whether a model has what a call needs.
-func (m *Model) fits(needs Needs) bool {
+// Fits tells whether a model has what a call needs.
+func (m *Model) Fits(needs Needs) bool {
 	return !m.Accepts.Embeddings && (m.Accepts.Tools || !needs.Tools) && (m.Accepts.JSONSchema || !needs.JSONSchema) &&
 		(m.Accepts.Images || !needs.Images) && needs.Tokens <= m.Context
 }
@@ -216,7 +219,7 @@ func (c *Catalog) Candidates(route string, now time.Time, usable func(provider s
 	var candidates []Model
 	for _, name := range c.routes[route] {
 		found, err := c.Find(name, now)
-		if err != nil || !usable(found.Model.Provider) || !found.Model.fits(needs) {
+		if err != nil || !usable(found.Model.Provider) || !found.Model.Fits(needs) {
 			continue
 		}
 		if !slices.ContainsFunc(candidates, func(m Model) bool { return m.ID == found.Model.ID && m.Provider == found.Model.Provider }) {

@@ -1,0 +1,145 @@
+package crash
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/module"
+	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/test/apptest"
+)
+
+// sweep is the job that accounts for calls of killed processes.
+type sweep struct{}
+
+// Kind returns the name of the kind.
+func (sweep) Kind() string { return "ai.sweep" }
+
+// askers is how many have models answer at once.
+const askers = 8
+
+// TestAKilledProgramLosesNoCall proves that whatever a kill interrupts, each call has exactly one row in the ledger: those whose
+// answers came, and those of which nobody heard. What was set aside for them is given back.
+func TestAKilledProgramLosesNoCall(t *testing.T) {
+	eachEngine(t, func(t *testing.T, s *site) {
+		token := s.token("alice")
+		answered := map[string]bool{}
+		var mu sync.Mutex
+		for range 5 {
+			p := s.start()
+			var working sync.WaitGroup
+			enough := make(chan struct{})
+			count := 0
+			wanted := 20 + rand.IntN(100)
+			for i := range askers {
+				working.Go(func() {
+					for {
+						id, err := ask(p.host, token, i%2 == 0)
+						if err != nil {
+							return // the program is gone
+						}
+						mu.Lock()
+						answered[id] = true
+						if count++; count == wanted {
+							close(enough)
+						}
+						mu.Unlock()
+					}
+				})
+			}
+			select {
+			case <-enough:
+			case <-time.After(patience):
+				t.Fatal("nobody is answered")
+			}
+			p.kill()
+			working.Wait()
+		}
+
+		held := testkit.Rows(t, s.db, "ai_holds", "")
+		s.start()
+		background, err := jobs.New(s.db, zap.NewNop())
+		if err == nil {
+			err = background.Register([]module.Job{jobs.Kind(module.Job{}, func(context.Context, sweep) error { return nil })})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.db.WithinTx(t.Context(), func(ctx context.Context) error {
+			if err := s.db.Tx(ctx).Exec("UPDATE ai_holds SET expires_at = started_at").Error; err != nil { // as if time had gone by
+				return err
+			}
+			return background.Enqueue(ctx, sweep{})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apptest.Await(t, "the sweep", func() bool { return testkit.Rows(t, s.db, "ai_holds", "") == 0 })
+
+		rows, err := database.All(s.db.Read(t.Context()).Raw("SELECT id FROM ai_calls WHERE status = 'completed'"), database.Scalar[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range rows {
+			delete(answered, id)
+		}
+		if len(answered) > 0 {
+			t.Errorf("%d answered calls aren't in the ledger", len(answered))
+		}
+		if killed := testkit.Rows(t, s.db, "ai_calls", "status = 'killed'"); killed != held {
+			t.Errorf("%d calls were going on, and %d are said to be killed", held, killed)
+		}
+		sound := testkit.Rows(t, s.db, "ai_budgets", "reserved = 0 AND spent = (SELECT sum(cost) FROM ai_calls)")
+		events := testkit.Rows(t, s.db, "events_outbox", "name = 'ai.completion_finished.v1'")
+		if all := testkit.Rows(t, s.db, "ai_calls", ""); sound != 1 || events != all {
+			t.Errorf("the budget isn't what the %d calls cost, or %d events tell of them", all, events)
+		}
+		t.Logf("%d calls were answered, and %d going on when the program was killed", len(rows), held)
+	}, "ENVIRONMENT=test")
+}
+
+// ask has a model answer, in a stream or not, and returns the id of the call when the answer is whole.
+func ask(host, token string, stream bool) (string, error) {
+	request, err := http.NewRequest(http.MethodPost, "http://"+host+"/api/v1/app/ai/complete",
+		strings.NewReader(fmt.Sprintf(`{"prompt": "Say hello", "stream": %t}`, stream)))
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return "", err
+	}
+	if stream {
+		_, last, done := strings.Cut(string(text), "event: done\ndata: ")
+		if !done {
+			return "", fmt.Errorf("%d, and no end: %.300s", answer.StatusCode, text)
+		}
+		text = []byte(last)
+	}
+	var call struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(text, &call); err != nil || call.ID == "" {
+		return "", fmt.Errorf("%d: %.300s", answer.StatusCode, text)
+	}
+	return call.ID, nil
+}
