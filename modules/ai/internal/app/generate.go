@@ -157,9 +157,11 @@ func (a *App) entry(ctx context.Context, begun domain.Entry, ask *Ask, answered 
 	call.Model = answered.Model
 	bytes := r.bytes + sizeOf(&answered.Result)
 	switch {
-	case entry.Usage.Source == domain.Provided:
-		if err == nil {
-			a.estimates.Learn(&call, bytes, entry.Usage)
+	case entry.Usage.Source == domain.Provided && err == nil:
+		a.estimates.Learn(&call, bytes, entry.Usage)
+	case entry.Usage.Source == domain.Provided: // some count the prompt when a stream begins, and the answer only at its end
+		if guessed := a.estimates.Usage(&call, bytes); guessed.Output > entry.Usage.Output {
+			entry.Usage.Output, entry.Usage.Source = guessed.Output, domain.Estimated
 		}
 	case sent:
 		entry.Usage = a.estimates.Usage(&call, bytes)

@@ -98,6 +98,8 @@ func TestEveryCallIsInTheLedgerOnce(t *testing.T) {
 		"broken in the middle":   {provider: speak(domain.Result{}, failure(domain.Broken, 200)), stream: true, status: domain.Truncated, reason: domain.Broken, source: domain.Estimated, cost: 9*1e6 + 2*5e6, attempts: 1},
 		"counted, then broken": {provider: speak(domain.Result{}, &domain.Failure{Reason: domain.Broken, Status: 200, Usage: counted}), stream: true,
 			status: domain.Truncated, reason: domain.Broken, source: domain.Provided, cost: 10*1e6 + 20*5e6, attempts: 1},
+		"of a count only the beginning": {provider: speak(domain.Result{}, &domain.Failure{Reason: domain.Cancelled, Usage: domain.Usage{Input: 10, Output: 1, Source: domain.Provided}}), stream: true,
+			status: domain.Truncated, reason: domain.Cancelled, source: domain.Estimated, cost: 10*1e6 + 2*5e6, attempts: 1},
 		"a listener that is gone": {provider: speak(domain.Result{}, nil), stream: true, full: errors.New("gone"), status: domain.Canceled, reason: domain.Cancelled, source: domain.Estimated, cost: 9*1e6 + 1*5e6, attempts: 1},
 		"a client that leaves":    {provider: silent(failure(domain.Cancelled, 0)), leaves: true, status: domain.Canceled, reason: domain.Cancelled, source: domain.Estimated, cost: 9 * 1e6, attempts: 1},
 		"a panic":                 {provider: func(context.Context, *domain.Call, app.Sink) (domain.Result, error) { panic("oh") }, panics: true, status: domain.Failed, reason: domain.Broken, source: domain.Unused},
