@@ -35,8 +35,13 @@ type exchange struct {
 	gone chan struct{} // closed when the caller has left
 }
 
-// begins is how a provider's stream begins and goes on.
-const piece = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%s},"finish_reason":null}]}` + "\n\n"
+// piece is how a provider's stream goes on, and lastPieces how it ends.
+const (
+	chunk      = `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":`
+	piece      = chunk + `[{"index":0,"delta":{"content":%s},"finish_reason":null}]}` + "\n\n"
+	lastPieces = chunk + `[{"index":0,"delta":{},"finish_reason":"stop"}]}` + "\n\n" +
+		chunk + `[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}` + "\n\ndata: [DONE]\n\n"
+)
 
 // openAI starts a provider, and returns the settings that lead to it.
 func openAI(t *testing.T) (*provider, []string) {
@@ -67,8 +72,7 @@ func (p *provider) answer(w http.ResponseWriter, r *http.Request) {
 		case text := <-x.says:
 			w.Header().Set("Content-Type", "text/event-stream")
 			if text == "" {
-				fmt.Fprint(w, `data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`+"\n\n"+
-					`data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}`+"\n\ndata: [DONE]\n\n")
+				fmt.Fprint(w, lastPieces)
 				return
 			}
 			quoted, _ := json.Marshal(text)

@@ -2,7 +2,9 @@ package api
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
@@ -135,4 +138,32 @@ func (s shop) awaitTold(t *testing.T, topic string, times int) {
 	apptest.Await(t, fmt.Sprint(times, " of ", topic), func() bool {
 		return testkit.Rows(t, s.DB, "notifications", "topic = '"+topic+"'") == times
 	})
+}
+
+// TestWhatAICostsIsReported proves that Stripe hears, once, what the calls of a customer cost, and nothing of others'.
+func TestWhatAICostsIsReported(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t, database.SQLite, builtIn, "STRIPE_AI_METER=ai_cost")
+	s, alice, bob := shop{app}, app.User(t, "alice"), app.User(t, "bob")
+	s.buy(t, alice, "pro", "monthly")
+	var cost int64 // in microdollars, each call's rounded up
+	for range 3 {
+		answer := alice.Do(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Say hello", "model": "sim-small"}`)).Want(200)
+		usd, err := strconv.ParseFloat(answer.Text("cost.amount_usd"), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cost += int64(math.Ceil(math.Round(usd*1e12) / 1e6))
+	}
+	bob.Do(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Say hello", "model": "sim-small"}`)).Want(200)
+	apptest.Await(t, "the usage to be reported", func() bool {
+		page := string(app.Do(t, "GET", "/dev/stripe/").Want(200).Body)
+		return strings.Contains(page, fmt.Sprintf("ai_cost: %d ", cost)) && strings.Count(page, "ai_cost") == 1
+	})
+	apptest.Await(t, "the rest of the reports", func() bool {
+		return testkit.Rows(t, app.DB, "river_job", "kind = 'billing.report_usage' AND state <> 'completed'") == 0
+	})
+	if page := string(app.Do(t, "GET", "/dev/stripe/").Want(200).Body); !strings.Contains(page, fmt.Sprintf("ai_cost: %d ", cost)) {
+		t.Errorf("something is reported twice: %s", page)
+	}
 }

@@ -72,7 +72,7 @@ func New(deps Deps) (*Module, error) {
 	options := stripe.Options{
 		Key: deps.Settings.StripeSecretKey, APIBase: deps.Settings.StripeAPIBase, Retries: 2,
 		SuccessURL: returns + "?checkout=success&session_id={CHECKOUT_SESSION_ID}", CancelURL: returns + "?checkout=canceled", ReturnURL: returns,
-		PromotionCodes: deps.Settings.StripePromotionCodes, AutomaticTax: deps.Settings.StripeAutomaticTax,
+		PromotionCodes: deps.Settings.StripePromotionCodes, AutomaticTax: deps.Settings.StripeAutomaticTax, Meter: deps.Settings.StripeAIMeter,
 	}
 	secrets := deps.Settings.webhookSecrets()
 	if !deps.Settings.Available() && deps.Environment.OnDesk() {
@@ -90,6 +90,7 @@ func New(deps Deps) (*Module, error) {
 	}
 	if options.Key != "" {
 		ports.Stripe = stripe.New(options)
+		ports.Metered = options.Meter != ""
 		if ports.Hook, err = stripe.NewHook(deps.Clock, secrets...); err != nil {
 			return nil, err
 		}

@@ -53,6 +53,7 @@ func TestWithoutPayments(t *testing.T) {
 		_, portal := w.Portal(t.Context(), alice)
 		for name, err := range map[string]error{
 			"checkout": checkout, "portal": portal, "sync": w.Sync(t.Context(), alice), "forget": w.Forget(t.Context(), "cus_1"),
+			"report": w.ReportUsage(t.Context(), app.Usage{}),
 		} {
 			if !errs.Is(err, errs.Unavailable) {
 				t.Errorf("%s: %v", name, err)

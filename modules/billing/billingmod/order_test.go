@@ -142,6 +142,7 @@ func (queue) ProcessWebhook(context.Context, string) error      { return nil }
 func (queue) Sync(context.Context, ...id.Scope) error           { return nil }
 func (queue) SyncAt(context.Context, id.Scope, time.Time) error { return nil }
 func (queue) Forget(context.Context, string) error              { return nil }
+func (queue) ReportUsage(context.Context, app.Usage) error      { return nil }
 
 // slow is a Stripe whose answers are on their way for long, to whoever asks for that.
 type slow struct {

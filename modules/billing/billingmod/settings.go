@@ -18,6 +18,7 @@ type Settings struct {
 	StripeAPIBase        string        `env:"STRIPE_API_BASE" is:"base" help:"Another server that speaks Stripe's API, such as stripe-mock; unset, Stripe itself, or the simulator while there is no key."`
 	StripePromotionCodes bool          `env:"STRIPE_PROMOTION_CODES" default:"false" help:"Whether the checkout takes promotion codes."`
 	StripeAutomaticTax   bool          `env:"STRIPE_AUTOMATIC_TAX" default:"false" help:"Whether Stripe Tax computes taxes at the checkout."`
+	StripeAIMeter        string        `env:"STRIPE_AI_METER" help:"The event name of a meter in Stripe, to which the cost of AI calls is reported in microdollars; unset, none is."`
 	CatalogFile          string        `env:"BILLING_CATALOG_FILE" is:"file" help:"A file of plans, instead of the built-in ones."`
 	GraceDays            int           `env:"BILLING_GRACE_DAYS" default:"7" min:"0" max:"365" help:"For how many days a plan counts while a payment is late."`
 	ReturnURL            string        `env:"BILLING_RETURN_URL" is:"base" help:"Where people come back to from the pages of Stripe; unset, /billing of FRONTEND_URL."`
@@ -70,6 +71,9 @@ func (s *Settings) Validate(check *config.Check) {
 		if price.id != "" && !s.Available() {
 			check.Warn(price.name, "does nothing without STRIPE_SECRET_KEY")
 		}
+	}
+	if s.StripeAIMeter != "" && !s.Available() && !check.Environment.OnDesk() {
+		check.Warn("STRIPE_AI_METER", "does nothing without STRIPE_SECRET_KEY")
 	}
 	if check.Environment == config.Production && strings.Contains(s.StripeSecretKey.Reveal(), "k_test_") {
 		check.Warn("STRIPE_SECRET_KEY", "is a test key: payments in production move no money")

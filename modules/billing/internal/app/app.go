@@ -21,6 +21,7 @@ type Ports struct {
 	Hook    Hook
 	Cursors page.Cursors
 	Clock   clock.Clock
+	Metered bool // usage is reported to Stripe
 }
 
 // App is the use cases of billing.

@@ -27,6 +27,9 @@ type Stripe interface {
 	// Forget deletes a customer, which ends all subscriptions at once. One that is gone is no error.
 	Forget(ctx context.Context, customerID string) error
 
+	// ReportUsage adds what was taken to what the customer pays for, once for its id within a day.
+	ReportUsage(ctx context.Context, customerID string, usage Usage) error
+
 	// Undelivered calls each with every event since the time that no webhook delivered.
 	Undelivered(ctx context.Context, since time.Time, each func(Post) error) error
 }
@@ -144,6 +147,9 @@ type Queue interface {
 
 	// Forget makes App.Forget happen.
 	Forget(ctx context.Context, customerID string) error
+
+	// ReportUsage makes App.ReportUsage happen.
+	ReportUsage(ctx context.Context, usage Usage) error
 }
 
 // Transactor runs a function in one transaction, joining an outer one.

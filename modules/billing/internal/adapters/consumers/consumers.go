@@ -4,11 +4,15 @@ package consumers
 import (
 	"context"
 
+	"github.com/omnistack/omnistack/modules/ai"
 	"github.com/omnistack/omnistack/modules/billing/internal/app"
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
 )
+
+// picodollars are so many in a microdollar. A part of one counts as a whole.
+const picodollars = 1_000_000
 
 // All returns the consumers, which call the use cases.
 func All(billing *app.App) []events.Consumer {
@@ -18,6 +22,15 @@ func All(billing *app.App) []events.Consumer {
 			Summary: "erases the account of a user who is gone, and ends the subscription",
 		}, func(ctx context.Context, deleted users.UserDeleted, _ events.Envelope) error {
 			return billing.Erase(ctx, id.Of(deleted.UserID))
+		}),
+		events.On(events.Consumer{
+			Name:    "billing.meter_ai",
+			Summary: "has what a call of a model cost reported to Stripe, where STRIPE_AI_METER is set",
+		}, func(ctx context.Context, finished ai.CompletionFinished, _ events.Envelope) error {
+			return billing.NoteUsage(ctx, app.Usage{
+				ID: finished.CallID, User: id.Of(finished.UserID), At: finished.FinishedAt,
+				Microdollars: (finished.CostPicodollars + picodollars - 1) / picodollars,
+			})
 		}),
 	}
 }

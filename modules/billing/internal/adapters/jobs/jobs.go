@@ -36,6 +36,17 @@ type forget struct {
 // Kind returns the name of the kind.
 func (forget) Kind() string { return "billing.forget_customer" }
 
+// reportUsage says what was taken.
+type reportUsage struct {
+	UsageID      string    `json:"usage_id"`
+	UserID       string    `json:"user_id"`
+	Microdollars int64     `json:"microdollars"`
+	At           time.Time `json:"at"`
+}
+
+// Kind returns the name of the kind.
+func (reportUsage) Kind() string { return "billing.report_usage" }
+
 // reconcile has no arguments: it is for all accounts.
 type reconcile struct{}
 
@@ -69,6 +80,11 @@ func Kinds(billing *app.App) []module.Job {
 		jobs.Kind(module.Job{
 			Summary: "deletes the customer of an erased user at Stripe", Timeout: askTimeout,
 		}, func(ctx context.Context, args forget) error { return billing.Forget(ctx, args.CustomerID) }),
+		jobs.Kind(module.Job{
+			Summary: "reports to Stripe what a user took that is paid by how much it is", Timeout: askTimeout, Priority: behind,
+		}, func(ctx context.Context, args reportUsage) error {
+			return billing.ReportUsage(ctx, app.Usage{ID: args.UsageID, User: id.Of(args.UserID), Microdollars: args.Microdollars, At: args.At})
+		}),
 		jobs.Kind(module.Job{
 			Summary: "takes in what no webhook delivered, and has every live account looked at", Cron: "10 4 * * *", Timeout: longTimeout,
 		}, func(ctx context.Context, _ reconcile) error { return billing.Reconcile(ctx) }),
@@ -115,4 +131,9 @@ func (q Queue) SyncAt(ctx context.Context, user id.Scope, at time.Time) error {
 // Forget enqueues the job that deletes a customer.
 func (q Queue) Forget(ctx context.Context, customerID string) error {
 	return q.client.Enqueue(ctx, forget{CustomerID: customerID})
+}
+
+// ReportUsage enqueues the job that reports usage.
+func (q Queue) ReportUsage(ctx context.Context, usage app.Usage) error {
+	return q.client.Enqueue(ctx, reportUsage{UsageID: usage.ID, UserID: usage.User.User, Microdollars: usage.Microdollars, At: usage.At})
 }

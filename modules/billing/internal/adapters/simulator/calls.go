@@ -96,6 +96,30 @@ func (s *Simulator) createPortal(r *http.Request) (object, *failure) {
 	}, nil
 }
 
+// createMeterEvent adds up what customers took. Every meter is taken for one that was made.
+func (s *Simulator) createMeterEvent(r *http.Request) (object, *failure) {
+	payer, failed := s.customerOf(r.Form.Get("payload[stripe_customer_id]"))
+	if failed != nil {
+		return nil, failed
+	}
+	name := r.Form.Get("event_name")
+	value, err := strconv.ParseInt(r.Form.Get("payload[value]"), 10, 64)
+	switch {
+	case name == "":
+		return nil, invalid("event_name", "It is missing.")
+	case err != nil || value < 0:
+		return nil, invalid("payload[value]", "It must be a whole number.")
+	}
+	if payer.Usage == nil {
+		payer.Usage = map[string]int64{}
+	}
+	payer.Usage[name] += value
+	return object{
+		"object": "billing.meter_event", "event_name": name, "identifier": r.Form.Get("identifier"), "created": s.now().Unix(), "livemode": false,
+		"timestamp": s.now().Unix(), "payload": object{"stripe_customer_id": payer.ID, "value": r.Form.Get("payload[value]")},
+	}, nil
+}
+
 func (s *Simulator) listSubscriptions(r *http.Request) (object, *failure) {
 	customerID, status := r.Form.Get("customer"), r.Form.Get("status")
 	all := newest(s.state.Subscriptions, func(x *subscription) bool {

@@ -9,6 +9,7 @@ type customer struct {
 	Metadata map[string]string `json:"metadata"`
 	BadCard  bool              `json:"bad_card"` // what it pays with is declined
 	Balance  int64             `json:"balance"`  // below zero is credit
+	Usage    map[string]int64  `json:"usage"`    // by meter
 	Deleted  bool              `json:"deleted"`
 	Created  time.Time         `json:"created"`
 }

@@ -142,6 +142,7 @@ func (s *Simulator) mux() *http.ServeMux {
 		"DELETE /v1/customers/{id}":        (*Simulator).deleteCustomer,
 		"POST /v1/checkout/sessions":       (*Simulator).createSession,
 		"POST /v1/billing_portal/sessions": (*Simulator).createPortal,
+		"POST /v1/billing/meter_events":    (*Simulator).createMeterEvent,
 		"GET /v1/subscriptions":            (*Simulator).listSubscriptions,
 		"POST /v1/subscriptions/{id}":      (*Simulator).updateSubscription,
 		"DELETE /v1/subscriptions/{id}":    (*Simulator).cancelSubscription,

@@ -8,10 +8,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
 	stripego "github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/billing/meterevent"
 	portal "github.com/stripe/stripe-go/v79/billingportal/session"
 	checkout "github.com/stripe/stripe-go/v79/checkout/session"
 	"github.com/stripe/stripe-go/v79/customer"
@@ -38,6 +40,7 @@ type Options struct {
 	ReturnURL      string        // where people come to from the portal
 	PromotionCodes bool          // the checkout takes them
 	AutomaticTax   bool          // Stripe Tax computes taxes
+	Meter          string        // the event name of the meter that usage is reported to
 }
 
 // usualTimeout leaves time to answer within the thirty seconds of a request.
@@ -59,6 +62,7 @@ type Stripe struct {
 	subscriptions subscription.Client
 	invoices      invoice.Client
 	events        event.Client
+	meters        meterevent.Client
 }
 
 var _ app.Stripe = (*Stripe)(nil)
@@ -86,6 +90,7 @@ func New(options Options) *Stripe {
 		subscriptions: subscription.Client{B: backend, Key: key},
 		invoices:      invoice.Client{B: backend, Key: key},
 		events:        event.Client{B: backend, Key: key},
+		meters:        meterevent.Client{B: backend, Key: key},
 	}
 }
 
@@ -158,6 +163,20 @@ func (s *Stripe) Portal(ctx context.Context, customerID string) (url string, err
 		return "", incomplete("a portal")
 	}
 	return opened.URL, nil
+}
+
+// ReportUsage sends an event to the meter, whose value is in microdollars. Stripe adds up the values of a customer, and bills them
+// by a price that is in the subscription.
+// Source: https://docs.stripe.com/billing/subscriptions/usage-based/recording-usage
+func (s *Stripe) ReportUsage(ctx context.Context, customerID string, usage app.Usage) error {
+	_, err := s.meters.New(&stripego.BillingMeterEventParams{
+		Params: stripego.Params{Context: ctx, IdempotencyKey: &usage.ID}, EventName: &s.options.Meter, Identifier: &usage.ID, Timestamp: new(usage.At.Unix()),
+		Payload: map[string]string{"stripe_customer_id": customerID, "value": strconv.FormatInt(usage.Microdollars, 10)},
+	})
+	if err != nil {
+		return failed(err)
+	}
+	return nil
 }
 
 // Fetch returns the customer's newest 100 subscriptions, whatever their state, and the newest 100 invoices. Stripe knows deleted

@@ -113,6 +113,9 @@ var everyCall = map[string]func(ctx context.Context, s *stripe.Stripe) (string, 
 		return "", err
 	},
 	"forget": func(ctx context.Context, s *stripe.Stripe) (string, error) { return "", s.Forget(ctx, "cus_1") },
+	"report usage": func(ctx context.Context, s *stripe.Stripe) (string, error) {
+		return "", s.ReportUsage(ctx, "cus_1", app.Usage{ID: "call 1", User: user, Microdollars: 7, At: now})
+	},
 	"ask for what was undelivered": func(ctx context.Context, s *stripe.Stripe) (string, error) {
 		return "", s.Undelivered(ctx, now, func(app.Post) error { return errors.New("there is none") })
 	},
@@ -155,6 +158,11 @@ func TestRequests(t *testing.T) {
 		},
 		"forget": {
 			answer: `{"id": "cus_1", "object": "customer", "deleted": true}`, do: everyCall["forget"], want: "DELETE /v1/customers/cus_1", key: "*",
+		},
+		"report usage": {
+			answer: `{"object": "billing.meter_event", "identifier": "call 1"}`, do: everyCall["report usage"], key: "call 1",
+			options: func(o *stripe.Options) { o.Meter = "ai" },
+			want:    fmt.Sprintf("POST /v1/billing/meter_events event_name=ai&identifier=call 1&payload[stripe_customer_id]=cus_1&payload[value]=7&timestamp=%d", now.Unix()),
 		},
 		"ask for what was undelivered": {
 			answer: `{"object": "list", "data": [], "has_more": false}`, do: everyCall["ask for what was undelivered"],
@@ -718,7 +726,7 @@ func TestNothingIsWrittenToTheTerminal(t *testing.T) {
 // what it answers shows that newer accounts can be read, too.
 func TestStripeMockTakesEveryCall(t *testing.T) {
 	options := stripe.Options{
-		Key: key, APIBase: testkit.StripeMock(t), PromotionCodes: true, AutomaticTax: true,
+		Key: key, APIBase: testkit.StripeMock(t), PromotionCodes: true, Meter: "ai", AutomaticTax: true,
 		SuccessURL: "https://app.example.com/paid", CancelURL: "https://app.example.com/left", ReturnURL: "https://app.example.com/back",
 	}
 	s := stripe.New(options)
@@ -745,6 +753,9 @@ func TestStripeMockTakesEveryCall(t *testing.T) {
 	}
 	if got := said.Invoices[0]; got.ID == "" || got.Status != domain.Draft || got.Due != 1000 || got.Currency != "usd" || got.CreatedAt.IsZero() {
 		t.Errorf("an invoice: %+v", got)
+	}
+	if err := s.ReportUsage(t.Context(), customerID, app.Usage{ID: "call 1", User: user, Microdollars: 7, At: now}); err != nil {
+		t.Errorf("usage: %v", err)
 	}
 	events := 0
 	if err := s.Undelivered(t.Context(), now, func(app.Post) error {
