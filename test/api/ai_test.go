@@ -155,6 +155,12 @@ func TestAPlanOpensRoutes(t *testing.T) {
 	alice.Do(t, "POST", ai+"/complete", testkit.Body(hard)).Want(200).WantJSON("route", "complex")
 	alice.Do(t, "GET", ai+"/models").Want(200).WantJSON("routes.2.name", "complex").WantJSON("routes.2.open", true)
 	alice.Do(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Hello", "model": "gtp-6-luna"}`)).WantError(422, "VALIDATION_ERROR")
+
+	portal, subscription := s.portal(t, alice)
+	s.press(t, portal, "end", "subscription", subscription)
+	apptest.Await(t, "the end of it", func() bool {
+		return alice.Do(t, "POST", ai+"/complete", testkit.Body(named)).Status == http.StatusPaymentRequired
+	})
 }
 
 // TestABudgetIsNotOverspent proves that of 100 calls at once those are made that a budget has room for, whose end gives back

@@ -33,6 +33,7 @@ var libraries = []library{
 	{"github.com/lestrrat-go/jwx", "platform/auth"},
 	{"github.com/onsi/ginkgo", "test/..."},
 	{"github.com/onsi/gomega", "test/..."},
+	{"github.com/openai/openai-go", "test/sdk_test"},
 	{"github.com/prometheus/client_golang", "platform/telemetry"},
 	{"github.com/redis/go-redis", "platform/bus platform/cache platform/ratelimit platform/testkit wire_gen"},
 	{"github.com/riverqueue/river", "platform/jobs"},
