@@ -1,13 +1,6 @@
-// Package aimod composes the AI module.
-//
-// Today it holds the module's settings, which decide which AI providers can be called and which model answers when no
-// route says otherwise. Settings are checked from the first day, so that a deployment's variables are known to be good
-// before the capability that uses them arrives.
 package aimod
 
-import (
-	"github.com/omnistack/omnistack/platform/config"
-)
+import "github.com/omnistack/omnistack/platform/config"
 
 // Owner is the name under which the module's settings are listed.
 const Owner = "ai"
@@ -16,7 +9,7 @@ const Owner = "ai"
 type Settings struct {
 	DefaultProvider   string        `env:"AI_DEFAULT_PROVIDER" default:"openai" oneof:"openai anthropic" help:"The provider of the fallback route: openai or anthropic."`
 	DefaultModel      string        `env:"AI_DEFAULT_MODEL" default:"gpt-4o" help:"The model of the fallback route."`
-	CatalogFile       string        `env:"AI_CATALOG_FILE" is:"file" help:"A file of routes, models and prices, instead of the built-in one."`
+	CatalogFile       string        `env:"AI_CATALOG_FILE" is:"file" help:"A file of routes, models and prices, instead of the built-in one; it is read again when it changes."`
 	OpenAIAPIKey      config.Secret `env:"OPENAI_API_KEY" help:"The key for OpenAI."`
 	OpenAIBaseURL     string        `env:"OPENAI_BASE_URL" is:"base" help:"Another server that speaks OpenAI's API; unset, OpenAI itself."`
 	AnthropicAPIKey   config.Secret `env:"ANTHROPIC_API_KEY" help:"The key for Anthropic."`
