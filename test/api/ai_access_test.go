@@ -8,6 +8,7 @@ var aiAccesses = []access{
 	{route: "POST " + ai + "/chat", want: asks(200), body: `{"messages": [{"role": "user", "content": "Hello"}], "stream": true}`},
 	{route: "POST /v1/chat/completions", want: asks(200), body: `{"model": "sim-small", "messages": [{"role": "user", "content": "Hello"}]}`},
 	{route: "GET /v1/models", want: asks(200)},
+	{route: "POST /v1/embeddings", want: asks(200), body: `{"model": "omni/embedding", "input": "Hello"}`},
 	{route: "GET " + ai + "/models", want: reads(200, 200)},
 	{route: "GET " + ai + "/usage", want: reads(200, 200)},
 	{route: "GET " + api + "/admin/ai/usage", want: admins(200, 200)},

@@ -108,6 +108,10 @@ var (
 		`{"model": "sim-small", "n": 2, "messages": [{"role": "user", "content": "Hello"}]}`,
 		`{"model": "sim-small", "messages": [{"role": "tool", "content": "Hello"}]}`,
 		`{"model": "none", "messages": [{"role": "user", "content": "Hello"}], "response_format": {"type": "json_schema"}}`,
+	}, "POST /v1/embeddings": {
+		`{"model": "sim-embedding", "input": "Hello", "user": "u"}`, `{"model": "omni/embedding", "input": ["Hello", "there"], "dimensions": 3}`,
+		`{"model": "sim-embedding", "input": "Hello", "encoding_format": "base64"}`, `{"model": "sim-small", "input": "Hello"}`,
+		`{"model": "sim-embedding", "input": [1, 2]}`, `{"model": "sim-embedding", "input": [""], "dimensions": 0}`,
 	}}
 )
 

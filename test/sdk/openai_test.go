@@ -3,10 +3,12 @@ package sdk
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +141,36 @@ func TestTools(t *testing.T) {
 	}
 	if last, err := ai.Chat.Completions.New(t.Context(), asked); err != nil || last.Choices[0].Message.Content == "" {
 		t.Errorf("what the tools returned is answered by %+v, %v", last, err)
+	}
+}
+
+func TestEmbeddings(t *testing.T) {
+	t.Parallel()
+	app, ai := connect(t)
+	texts := openai.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"the red house", "the red house", "a blue boat"}}
+	made, err := ai.Embeddings.New(t.Context(), openai.EmbeddingNewParams{Model: "omni/embedding", Input: texts, Dimensions: openai.Int(64)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(made.Data) != 3 || len(made.Data[0].Embedding) != 64 || made.Model != "sim-embedding" || made.Usage.PromptTokens == 0 ||
+		!slices.Equal(made.Data[0].Embedding, made.Data[1].Embedding) || slices.Equal(made.Data[0].Embedding, made.Data[2].Embedding) || made.Data[2].Index != 2 {
+		t.Errorf("the vectors are %s", made.RawJSON())
+	}
+	one := openai.EmbeddingNewParamsInputUnion{OfString: openai.String("the red house")}
+	coded, err := ai.Embeddings.New(t.Context(), openai.EmbeddingNewParams{Model: "sim-embedding", Input: one, EncodingFormat: openai.EmbeddingNewParamsEncodingFormatBase64})
+	if raw := ""; err == nil {
+		raw = coded.Data[0].JSON.Embedding.Raw()
+		if bytes, failed := base64.StdEncoding.DecodeString(strings.Trim(raw, `"`)); failed != nil || len(bytes) != 4*1536 {
+			t.Errorf("in base64 it is %.50s", raw)
+		}
+	} else {
+		t.Error(err)
+	}
+	if _, err := ai.Embeddings.New(t.Context(), openai.EmbeddingNewParams{Model: "sim-small", Input: one}); err == nil {
+		t.Error("a model of texts makes vectors")
+	}
+	if calls := testkit.Rows(t, app.DB, "ai_calls", "endpoint = 'embeddings' AND status = 'completed' AND usage_source = 'provider' AND output = 0 AND cost > 0"); calls != 2 {
+		t.Errorf("%d calls are in the ledger", calls)
 	}
 }
 

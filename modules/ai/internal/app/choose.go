@@ -38,12 +38,15 @@ const unbounded = 16_384
 // Choose returns who shall answer. It asks nobody. What the plan doesn't include is errs.PaymentRequired, what no model takes
 // errs.Invalid, and a route without a usable provider errs.Unavailable.
 func (a *App) Choose(ask *Ask) (Choice, error) {
-	if ask.Call.MaxTokens == 0 {
+	routes := domain.Routes[:]
+	if needs := ask.Call.Needs(); needs.Embeddings {
+		routes = []string{domain.Embedding}
+	} else if ask.Call.MaxTokens == 0 {
 		ask.Call.MaxTokens = unbounded
 	}
 	plan, catalog := a.Plans.Plan(ask.Plan), a.catalog.Load()
 	route, model := ask.Route, ask.Model
-	if name := strings.TrimPrefix(model, RoutePrefix); name == domain.Auto || slices.Contains(domain.Routes[:], name) {
+	if name := strings.TrimPrefix(model, RoutePrefix); name == domain.Auto || slices.Contains(routes, name) {
 		route, model = name, ""
 	}
 	if model != "" {
@@ -51,6 +54,10 @@ func (a *App) Choose(ask *Ask) (Choice, error) {
 	}
 	choice := Choice{Requested: route, Route: route, Reason: "it was asked for"}
 	switch {
+	case len(routes) == 1 && !includes(plan, routes[0]):
+		return Choice{}, notIncluded(plan, "route", routes[0])
+	case len(routes) == 1:
+		choice.Route, choice.Reason = routes[0], "it asks for vectors"
 	case route == "" || route == domain.Auto:
 		choice.Route, choice.Reason = domain.Choose(&ask.Call)
 		if wanted := choice.Route; !includes(plan, wanted) {
@@ -59,7 +66,7 @@ func (a *App) Choose(ask *Ask) (Choice, error) {
 			}
 			choice.Reason += ", and the plan doesn't include " + wanted
 		}
-	case !slices.Contains(domain.Routes[:], route):
+	case !slices.Contains(routes, route):
 		return Choice{}, errs.InvalidFields(errs.Field{Name: "complexity", Message: "must be auto or one of " + strings.Join(domain.Routes[:], ", ")})
 	case !includes(plan, route):
 		return Choice{}, notIncluded(plan, "route", route)
@@ -68,7 +75,7 @@ func (a *App) Choose(ask *Ask) (Choice, error) {
 	if choice.Candidates = a.candidates(catalog, choice.Route, needs); len(choice.Candidates) > 0 {
 		return choice, nil
 	}
-	if len(a.candidates(catalog, choice.Route, domain.Needs{})) > 0 {
+	if len(a.candidates(catalog, choice.Route, domain.Needs{Embeddings: needs.Embeddings})) > 0 {
 		return Choice{}, errUnfit
 	}
 	return Choice{}, errs.New(errs.Unavailable, "No AI provider is set up for this route").With("route", choice.Route)
@@ -81,7 +88,7 @@ func (a *App) candidates(catalog *domain.Catalog, route string, needs domain.Nee
 	now := a.Clock.Now()
 	found := catalog.Candidates(route, now, a.gateway.Usable, needs)
 	last, err := catalog.Find(a.rules.Fallback, now)
-	if err == nil && a.gateway.Usable(last.Model.Provider) && (!last.Known || last.Model.Fits(needs)) &&
+	if err == nil && a.gateway.Usable(last.Model.Provider) && (last.Model.Fits(needs) || !last.Known && !needs.Embeddings) &&
 		!slices.ContainsFunc(found, func(m domain.Model) bool { return m.ID == last.Model.ID }) {
 		found = append(found, last.Model)
 	}
@@ -96,8 +103,8 @@ func (a *App) named(catalog *domain.Catalog, plan billing.Plan, name string, ask
 		return Choice{}, err
 	case !found.Known && a.rules.KnownOnly:
 		return Choice{}, catalog.NoSuch(name)
-	case found.Model.Accepts.Embeddings:
-		return Choice{}, errs.New(errs.Invalid, "The model makes embeddings, and no texts").With("model", name)
+	case found.Known && found.Model.Accepts.Embeddings != ask.Call.Needs().Embeddings:
+		return Choice{}, errs.New(errs.Invalid, "The model doesn't make what is asked for: texts, or vectors").With("model", name)
 	case !a.reaches(catalog, plan, found.Model):
 		return Choice{}, notIncluded(plan, "model", name)
 	case !a.gateway.Usable(found.Model.Provider):
@@ -114,8 +121,9 @@ func (a *App) named(catalog *domain.Catalog, plan billing.Plan, name string, ask
 
 // reaches tells whether one of the plan's routes leads to a model. Where all routes are open all models are.
 func (a *App) reaches(catalog *domain.Catalog, plan billing.Plan, model domain.Model) bool {
-	return includes(plan, everything) || slices.ContainsFunc(domain.Routes[:], func(route string) bool {
-		return includes(plan, route) && slices.ContainsFunc(a.candidates(catalog, route, domain.Needs{}), func(m domain.Model) bool {
+	return includes(plan, everything) || slices.ContainsFunc(catalog.RouteNames(), func(route string) bool {
+		needs := domain.Needs{Embeddings: model.Accepts.Embeddings}
+		return includes(plan, route) && slices.ContainsFunc(a.candidates(catalog, route, needs), func(m domain.Model) bool {
 			return m.ID == model.ID && m.Provider == model.Provider
 		})
 	})
@@ -154,8 +162,8 @@ type Offer struct {
 func (a *App) Offers(plan string) []Offer {
 	included, catalog := a.Plans.Plan(plan), a.catalog.Load()
 	var offers []Offer
-	for _, route := range domain.Routes {
-		if models := a.candidates(catalog, route, domain.Needs{}); len(models) > 0 {
+	for _, route := range append(domain.Routes[:], domain.Embedding) {
+		if models := a.candidates(catalog, route, domain.Needs{Embeddings: route == domain.Embedding}); len(models) > 0 {
 			offers = append(offers, Offer{Route: route, Open: includes(included, route), Models: models})
 		}
 	}
@@ -167,6 +175,6 @@ func (a *App) Models(plan string) []domain.Model {
 	included, catalog := a.Plans.Plan(plan), a.catalog.Load()
 	now := a.Clock.Now()
 	return slices.DeleteFunc(catalog.Models(), func(m domain.Model) bool {
-		return m.Accepts.Embeddings || m.Retired(now) || !a.gateway.Usable(m.Provider) || !a.reaches(catalog, included, m)
+		return m.Retired(now) || !a.gateway.Usable(m.Provider) || !a.reaches(catalog, included, m)
 	})
 }

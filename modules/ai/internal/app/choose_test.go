@@ -16,6 +16,7 @@ func TestWhoShallAnswer(t *testing.T) {
 	long := func(ask *app.Ask) {
 		ask.Call.Messages[0].Parts[0].Text = strings.Repeat("a ", 300_000)
 	}
+	vectors := func(ask *app.Ask) { ask.Call = domain.Call{Embed: domain.Embed{Inputs: []string{"a", "b"}}} }
 	known := func(a *app.Rules) { a.KnownOnly = true }
 	for name, test := range map[string]struct {
 		plan, model, route string
@@ -52,6 +53,11 @@ func TestWhoShallAnswer(t *testing.T) {
 		"a model like others":             {plan: "pro", model: "small-new", want: []string{"small-new"}},
 		"a model like others, known only": {plan: "pro", model: "small-new", rules: known, fails: errs.Invalid},
 		"a model of vectors":              {plan: "pro", model: "vectors", fails: errs.Invalid},
+		"vectors":                         {plan: "pro", model: "vectors", change: vectors, want: []string{"vectors"}},
+		"vectors by their route":          {plan: "pro", model: "omni/embedding", change: vectors, want: []string{"vectors"}, taken: "embedding"},
+		"vectors by any route":            {plan: "pro", change: vectors, want: []string{"vectors"}, taken: "embedding"},
+		"vectors that the plan doesn't":   {plan: "free", model: "embedding", change: vectors, fails: errs.PaymentRequired, detail: "ai_route_not_included"},
+		"vectors of a model of texts":     {plan: "pro", model: "able", change: vectors, fails: errs.Invalid},
 		"a model that takes no tools":     {plan: "pro", model: "small", change: tools, fails: errs.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,13 +107,13 @@ func TestOffers(t *testing.T) {
 			t.Errorf("moderate leads to %v", names(offer.Models))
 		}
 	}
-	if len(open) != 4 || !open["simple"] || open["complex"] {
+	if len(open) != 5 || !open["simple"] || open["complex"] {
 		t.Errorf("the routes are %v", open)
 	}
 	if got := names(h.Models("free")); !slices.Equal(got, []string{"small", "second"}) {
 		t.Errorf("free reaches %v", got)
 	}
-	if got := names(h.Models("pro")); !slices.Equal(got, []string{"small", "second", "able", "free"}) {
+	if got := names(h.Models("pro")); !slices.Equal(got, []string{"small", "second", "able", "vectors", "free"}) {
 		t.Errorf("pro reaches %v", got)
 	}
 }

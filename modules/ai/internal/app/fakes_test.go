@@ -148,7 +148,7 @@ func catalog(t testing.TB) *domain.Catalog {
 		plain("small", "one", price(1e5, 5e5)), plain("second", "two", price(2e6, 1e7)), able, old, vectors,
 		plain("free", "two", nil), plain("away", "nobody", price(1, 1)),
 	}, map[string][]string{
-		"simple": {"small", "second"}, "moderate": {"away", "small"}, "complex": {"able"}, "search": {"away"},
+		"simple": {"small", "second"}, "moderate": {"away", "small"}, "complex": {"able"}, "search": {"away"}, "embedding": {"vectors"},
 	}, map[string]string{"small-": "one"})
 	if err != nil {
 		t.Fatal(err)

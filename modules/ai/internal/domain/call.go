@@ -14,6 +14,15 @@ type Call struct {
 	MaxTokens   int      // of the answer; 0 for as many as the model gives
 	Stop        []string // texts that end the answer
 	Effort      string   // how long to think: "none", "low", "medium", "high"; empty for the model's own
+
+	Embed Embed // what vectors are asked for, instead of an answer to messages
+}
+
+// Embed asks for the vectors of texts.
+type Embed struct {
+	Inputs     []string // none when it isn't asked for
+	Dimensions int      // how long the vectors shall be; 0 for the model's own length
+	Base64     bool     // vectors as texts: their numbers as little-endian float32, in base64
 }
 
 // Role says whose message it is.
@@ -89,7 +98,8 @@ type Result struct {
 	Text      string
 	Reasoning string
 	Calls     []ToolCall
-	Citations []string // URLs
+	Citations []string          // URLs
+	Vectors   []json.RawMessage // in the order of the inputs: each an array of numbers or, where that is asked for, a text
 	Finish    Finish
 	Usage     Usage
 }

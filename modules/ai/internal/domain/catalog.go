@@ -191,12 +191,19 @@ func distance(a, b string) int {
 
 // Needs is what a call needs of a model.
 type Needs struct {
-	Tools, JSONSchema, Images bool
-	Tokens                    int // of prompt and answer together, as far as is known
+	Tools, JSONSchema, Images, Embeddings bool
+
+	Tokens int // of prompt and answer together, as far as is known; of vectors, those of the longest text
 }
 
 // Needs returns what the call needs.
 func (c *Call) Needs() Needs {
+	if longest := 0; len(c.Embed.Inputs) > 0 {
+		for _, input := range c.Embed.Inputs {
+			longest = max(longest, len(input))
+		}
+		return Needs{Embeddings: true, Tokens: longest / bytesPerToken}
+	}
 	needs := Needs{Tools: len(c.Tools) > 0, JSONSchema: c.Format.Schema != nil}
 	for i := range c.Messages {
 		for _, part := range c.Messages[i].Parts {
@@ -209,7 +216,7 @@ func (c *Call) Needs() Needs {
 
 // Fits tells whether a model has what a call needs.
 func (m *Model) Fits(needs Needs) bool {
-	return !m.Accepts.Embeddings && (m.Accepts.Tools || !needs.Tools) && (m.Accepts.JSONSchema || !needs.JSONSchema) &&
+	return m.Accepts.Embeddings == needs.Embeddings && (m.Accepts.Tools || !needs.Tools) && (m.Accepts.JSONSchema || !needs.JSONSchema) &&
 		(m.Accepts.Images || !needs.Images) && needs.Tokens <= m.Context
 }
 
@@ -277,6 +284,9 @@ func (c *Call) PromptEstimate() int {
 		for _, call := range message.Calls {
 			bytes += len(call.Name) + len(call.Arguments)
 		}
+	}
+	for _, input := range c.Embed.Inputs {
+		bytes += len(input)
 	}
 	for _, tool := range c.Tools {
 		bytes += len(tool.Name) + len(tool.Description) + len(tool.Parameters)

@@ -39,6 +39,7 @@ const (
 	Complete Endpoint = "complete"
 	Chat     Endpoint = "chat"
 	OpenAI   Endpoint = "openai"
+	Vectors  Endpoint = "embeddings"
 )
 
 // Status is how a call ended.

@@ -8,6 +8,9 @@ import (
 // Auto is the route that is chosen by what is asked.
 const Auto = "auto"
 
+// Embedding is the route of models that make vectors.
+const Embedding = "embedding"
+
 // Choose returns the route for a call, by what stands in it, and why. The same call has the same route always, and nobody
 // is asked. It looks at the last message of the user, and at how much there is in all.
 func Choose(call *Call) (route, reason string) {

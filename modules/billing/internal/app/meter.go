@@ -16,9 +16,9 @@ type Usage struct {
 	At           time.Time
 }
 
-// NoteUsage has usage reported to Stripe, where that is wanted.
+// NoteUsage has usage reported to Stripe, if it is anybody's and costs anything.
 func (a *App) NoteUsage(ctx context.Context, usage Usage) error {
-	if !a.Metered || usage.Microdollars <= 0 || usage.User.User == "" {
+	if usage.Microdollars <= 0 || usage.User.User == "" {
 		return nil
 	}
 	return a.Tx.WithinTx(ctx, func(ctx context.Context) error { return a.Queue.ReportUsage(ctx, usage) })

@@ -23,6 +23,10 @@ func (a *API) registerOpenAI(r *httpserver.Router) {
 		Method: http.MethodGet, Path: "/v1/models", AtRoot: true, Guard: httpserver.User, Rate: httpserver.RateAI,
 		Dialect: httpserver.OpenAI, Summary: "OpenAI's list of models: those that are open to you, and the routes",
 	}, a.openAIModels)
+	httpserver.Query(r, httpserver.Route{
+		Method: http.MethodPost, Path: "/v1/embeddings", AtRoot: true, Guard: httpserver.User, Rate: httpserver.RateAI,
+		Dialect: httpserver.OpenAI, Summary: "OpenAI's embeddings", Errors: append([]int{http.StatusNotFound}, generates...),
+	}, a.embeddings)
 }
 
 // OpenAIModel is a model in OpenAI's words.

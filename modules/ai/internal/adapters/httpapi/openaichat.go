@@ -84,14 +84,23 @@ func wrong(param, message string) error {
 	return errs.New(errs.Malformed, message).With("param", param)
 }
 
+// unmarshal reads a body. One that doesn't fit is errs.Malformed.
+func unmarshal(body []byte, to any) error {
+	err := json.Unmarshal(body, to)
+	if misfit, ok := errors.AsType[*json.SemanticError](err); ok {
+		return wrong(paramOf(misfit.JSONPointer), "A value doesn't fit its type")
+	}
+	if err != nil {
+		return errs.New(errs.Malformed, "The body must be one JSON value in UTF-8 with no name twice")
+	}
+	return nil
+}
+
 // readChat reads a body. What OpenAI would refuse, or nothing here can do, is errs.Malformed with details.param.
 func readChat(body []byte) (*openAIChat, error) {
 	var asked openAIChat
-	if err := json.Unmarshal(body, &asked); err != nil {
-		if misfit, ok := errors.AsType[*json.SemanticError](err); ok {
-			return nil, wrong(paramOf(misfit.JSONPointer), "A value doesn't fit its type")
-		}
-		return nil, errs.New(errs.Malformed, "The body must be one JSON value in UTF-8 with no name twice")
+	if err := unmarshal(body, &asked); err != nil {
+		return nil, err
 	}
 	switch {
 	case asked.Model == "" || len(asked.Model) > longestName:

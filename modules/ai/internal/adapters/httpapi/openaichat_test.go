@@ -114,6 +114,33 @@ func TestWhatNobodyCanAskInOpenAIsWords(t *testing.T) {
 	}
 }
 
+func TestVectorsInOpenAIsWords(t *testing.T) {
+	model, embed, err := readEmbed([]byte(`{"model": "m", "input": ["a", "b"], "dimensions": 3, "encoding_format": "base64", "user": "u"}`))
+	if want := (domain.Embed{Inputs: []string{"a", "b"}, Dimensions: 3, Base64: true}); err != nil || model != "m" || !reflect.DeepEqual(embed, want) {
+		t.Errorf("got %q, %+v, %v", model, embed, err)
+	}
+	if _, embed, err = readEmbed([]byte(`{"model": "m", "input": "a"}`)); err != nil || !reflect.DeepEqual(embed, domain.Embed{Inputs: []string{"a"}}) {
+		t.Errorf("got %+v, %v", embed, err)
+	}
+	for body, param := range map[string]string{
+		`{"input": "a"}`:                                          "model",
+		`{"model": "m"}`:                                          "input",
+		`{"model": "m", "input": 7}`:                              "input",
+		`{"model": "m", "input": [7]}`:                            "input",
+		`{"model": "m", "input": []}`:                             "input",
+		`{"model": "m", "input": ["a", ""]}`:                      "input",
+		`{"model": "m", "input": "a", "dimensions": 0}`:           "dimensions",
+		`{"model": "m", "input": "a", "dimensions": "a"}`:         "dimensions",
+		`{"model": "m", "input": "a", "encoding_format": "gzip"}`: "encoding_format",
+		"[]": "",
+	} {
+		_, _, err := readEmbed([]byte(body))
+		if got, _ := errs.From(err).Details["param"].(string); !errs.Is(err, errs.Malformed) || got != param {
+			t.Errorf("%s: %v with the parameter %q, want %q", body, err, got, param)
+		}
+	}
+}
+
 // FuzzReadChat proves that no body makes the reader panic, and that what it takes can be asked.
 func FuzzReadChat(f *testing.F) {
 	for _, body := range []string{"", "{}", chatWith(""), chatWith(`, "stop": ["a"], "tool_choice": {}, "tools": [{}]`), chatWith(`, "messages": [{"role": "user", "content": [{}]}]`)} {

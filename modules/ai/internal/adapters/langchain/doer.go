@@ -82,6 +82,8 @@ func loose() json.Options {
 	return json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
+var errNoVectors = errors.New("vectors can't be asked for here")
+
 var errLate = errors.New("no more of the answer came in time")
 
 // Do makes the call that is in the request's context, in place of the request that langchaingo made.
@@ -101,7 +103,14 @@ func (d *doer) Do(request *http.Request) (*http.Response, error) {
 }
 
 func (d *doer) call(request *http.Request, x *exchange) (domain.Result, error) {
-	path, content := d.dialect.request(x.call, x.sink != nil)
+	dialect := d.dialect
+	if len(x.call.Embed.Inputs) > 0 {
+		if _, is := dialect.(*chat); !is || x.sink != nil {
+			return domain.Result{}, d.failed(domain.NoModel, errNoVectors)
+		}
+		dialect = embeddings{len(x.call.Embed.Inputs)}
+	}
+	path, content := dialect.request(x.call, x.sink != nil)
 	body, err := json.Marshal(content)
 	if err != nil {
 		return domain.Result{}, d.failed(domain.Refused, err) // a schema that is no JSON
@@ -140,7 +149,7 @@ func (d *doer) call(request *http.Request, x *exchange) (domain.Result, error) {
 	}
 	var result domain.Result
 	if x.sink == nil {
-		result, err = d.whole(answer)
+		result, err = readWhole(dialect, answer)
 	} else {
 		result, err = d.stream(answer, x.sink, watch)
 	}
@@ -150,8 +159,8 @@ func (d *doer) call(request *http.Request, x *exchange) (domain.Result, error) {
 	return domain.Result{}, d.broken(asker, ctx, answer, result.Usage, err)
 }
 
-// whole reads an answer in one piece.
-func (d *doer) whole(answer *http.Response) (domain.Result, error) {
+// readWhole reads an answer in one piece.
+func readWhole(dialect dialect, answer *http.Response) (domain.Result, error) {
 	if !isOf(answer, "application/json") {
 		return domain.Result{}, errNotAnswer
 	}
@@ -162,7 +171,7 @@ func (d *doer) whole(answer *http.Response) (domain.Result, error) {
 	if len(body) > maxAnswer {
 		return domain.Result{}, errTooLong
 	}
-	return d.dialect.answer(body)
+	return dialect.answer(body)
 }
 
 // stream reads a streamed answer. Each event of it gives it more time: as much as for the first content until that comes, as

@@ -14,23 +14,27 @@ import (
 // picodollars are so many in a microdollar. A part of one counts as a whole.
 const picodollars = 1_000_000
 
-// All returns the consumers, which call the use cases.
+// All returns the consumers, which call the use cases. That of calls of models is there only where they are paid by what they
+// cost: there are many of them.
 func All(billing *app.App) []events.Consumer {
-	return []events.Consumer{
+	all := []events.Consumer{
 		events.On(events.Consumer{
 			Name:    "billing.erase_user",
 			Summary: "erases the account of a user who is gone, and ends the subscription",
 		}, func(ctx context.Context, deleted users.UserDeleted, _ events.Envelope) error {
 			return billing.Erase(ctx, id.Of(deleted.UserID))
 		}),
-		events.On(events.Consumer{
+	}
+	if billing.Metered {
+		all = append(all, events.On(events.Consumer{
 			Name:    "billing.meter_ai",
-			Summary: "has what a call of a model cost reported to Stripe, where STRIPE_AI_METER is set",
+			Summary: "has what a call of a model cost reported to Stripe",
 		}, func(ctx context.Context, finished ai.CompletionFinished, _ events.Envelope) error {
 			return billing.NoteUsage(ctx, app.Usage{
 				ID: finished.CallID, User: id.Of(finished.UserID), At: finished.FinishedAt,
 				Microdollars: (finished.CostPicodollars + picodollars - 1) / picodollars,
 			})
-		}),
+		}))
 	}
+	return all
 }
