@@ -367,3 +367,32 @@ routes: {simple: [` + first + `], moderate: [sim-small], complex: [sim-small], s
 	write(models("sim-large"), time.Unix(3, 0))
 	apptest.Await(t, "the new file", func() bool { return answers("sim-large") })
 }
+
+// TestASecondKeyTakesOver proves that calls go on when one of several keys is refused, that nobody notices, and that it isn't tried
+// again for a while.
+func TestASecondKeyTakesOver(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	used := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		used[r.Header.Get("Authorization")]++
+		mu.Unlock()
+		if r.Header.Get("Authorization") != "Bearer sk-good" {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error": {"message": "Incorrect API key provided: sk-bad", "type": "invalid_request_error", "code": "invalid_api_key"}}`)
+			return
+		}
+		quick(w, r)
+	}))
+	t.Cleanup(server.Close)
+	app := apptest.Start(t, database.SQLite, "OPENAI_API_KEY=sk-bad, sk-good", "OPENAI_BASE_URL="+server.URL+"/v1")
+	alice := app.User(t, "alice")
+	for range 4 {
+		alice.Do(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Hello", "model": "openai/m"}`)).Want(200)
+	}
+	if used["Bearer sk-bad"] != 1 || used["Bearer sk-good"] != 4 {
+		t.Errorf("the keys were used %v times", used)
+	}
+}

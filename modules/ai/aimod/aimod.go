@@ -53,7 +53,7 @@ func New(deps Deps) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	providers, err := deps.Settings.providers(deps.Environment)
+	providers, err := deps.Settings.providers(deps.Environment, deps.Clock)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ const simulated = "sim"
 
 // providers returns those that have a key. Where none has while one develops, the simulator stands in for them. While somebody
 // watches it speaks about as quickly as models do.
-func (s *Settings) providers(environment config.Environment) (map[string]app.Provider, error) {
+func (s *Settings) providers(environment config.Environment, now clock.Clock) (map[string]app.Provider, error) {
 	providers := map[string]app.Provider{}
 	for _, p := range []struct {
 		name, base string
@@ -93,11 +93,15 @@ func (s *Settings) providers(environment config.Environment) (map[string]app.Pro
 		if p.key == "" {
 			continue
 		}
-		opened, err := p.open(langchain.Options{Provider: p.name, Key: p.key.Reveal(), BaseURL: p.base, Bounds: langchain.Patience()})
-		if err != nil {
-			return nil, err
+		var keys []app.Provider
+		for _, key := range keysOf(p.key) {
+			opened, err := p.open(langchain.Options{Provider: p.name, Key: key, BaseURL: p.base, Bounds: langchain.Patience()})
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, opened)
 		}
-		providers[p.name] = opened
+		providers[p.name] = app.NewPool(now, keys...)
 	}
 	if len(providers) > 0 || !environment.OnDesk() {
 		return providers, nil

@@ -1,6 +1,11 @@
 package aimod
 
-import "github.com/omnistack/omnistack/platform/config"
+import (
+	"slices"
+	"strings"
+
+	"github.com/omnistack/omnistack/platform/config"
+)
 
 // Owner is the name under which the module's settings are listed.
 const Owner = "ai"
@@ -10,11 +15,11 @@ type Settings struct {
 	DefaultProvider   string        `env:"AI_DEFAULT_PROVIDER" default:"openai" oneof:"openai anthropic" help:"The provider of the fallback route: openai or anthropic."`
 	DefaultModel      string        `env:"AI_DEFAULT_MODEL" default:"gpt-4o" help:"The model of the fallback route."`
 	CatalogFile       string        `env:"AI_CATALOG_FILE" is:"file" help:"A file of routes, models and prices, instead of the built-in one; it is read again when it changes."`
-	OpenAIAPIKey      config.Secret `env:"OPENAI_API_KEY" help:"The key for OpenAI."`
+	OpenAIAPIKey      config.Secret `env:"OPENAI_API_KEY" help:"The key for OpenAI; several, with commas between them, take turns."`
 	OpenAIBaseURL     string        `env:"OPENAI_BASE_URL" is:"base" help:"Another server that speaks OpenAI's API; unset, OpenAI itself."`
-	AnthropicAPIKey   config.Secret `env:"ANTHROPIC_API_KEY" help:"The key for Anthropic."`
+	AnthropicAPIKey   config.Secret `env:"ANTHROPIC_API_KEY" help:"The key for Anthropic; several, with commas between them, take turns."`
 	AnthropicBaseURL  string        `env:"ANTHROPIC_BASE_URL" is:"base" help:"Another server that speaks Anthropic's API; unset, Anthropic itself."`
-	PerplexityAPIKey  config.Secret `env:"PERPLEXITY_API_KEY" help:"The key for Perplexity, which answers with a web search."`
+	PerplexityAPIKey  config.Secret `env:"PERPLEXITY_API_KEY" help:"The key for Perplexity, which answers with a web search; several, with commas between them, take turns."`
 	PerplexityBaseURL string        `env:"PERPLEXITY_BASE_URL" is:"base" help:"Another server that speaks Perplexity's API; unset, Perplexity itself."`
 }
 
@@ -26,7 +31,16 @@ func (s *Settings) Available() bool {
 	return s.OpenAIAPIKey != "" || s.AnthropicAPIKey != "" || s.PerplexityAPIKey != ""
 }
 
-// Validate warns about a fallback route that leads nowhere. It refuses nothing: a product without AI is a product, and
+// keysOf returns the keys of a provider.
+func keysOf(secret config.Secret) []string {
+	keys := strings.Split(secret.Reveal(), ",")
+	for i := range keys {
+		keys[i] = strings.TrimSpace(keys[i])
+	}
+	return keys
+}
+
+// Validate refuses what are no keys, and warns about a fallback route that leads nowhere. A product without AI is a product, and
 // routes whose provider has no key fall to the next one.
 func (s *Settings) Validate(check *config.Check) {
 	keys := map[string]struct {
@@ -35,6 +49,13 @@ func (s *Settings) Validate(check *config.Check) {
 	}{
 		"openai":    {"OPENAI_API_KEY", s.OpenAIAPIKey},
 		"anthropic": {"ANTHROPIC_API_KEY", s.AnthropicAPIKey},
+	}
+	for name, key := range map[string]config.Secret{
+		"OPENAI_API_KEY": s.OpenAIAPIKey, "ANTHROPIC_API_KEY": s.AnthropicAPIKey, "PERPLEXITY_API_KEY": s.PerplexityAPIKey,
+	} {
+		if key != "" && slices.Contains(keysOf(key), "") {
+			check.Refuse(name, "has an empty key beside a comma")
+		}
 	}
 	fallback := keys[s.DefaultProvider]
 	if fallback.key != "" {
