@@ -396,3 +396,30 @@ func TestASecondKeyTakesOver(t *testing.T) {
 		t.Errorf("the keys were used %v times", used)
 	}
 }
+
+// TestNoProviderHearsWhatIsMasked proves it over the wire, and that an answer is masked however it is cut.
+func TestNoProviderHearsWhatIsMasked(t *testing.T) {
+	t.Parallel()
+	p, settings := openAI(t)
+	app := apptest.Start(t, database.SQLite, append(settings, "AI_REDACT=email, phone")...)
+	alice := app.User(t, "alice")
+	begun := make(chan *testkit.Events)
+	go func() {
+		begun <- alice.Events(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Write to ann@example.com", "model": "openai/m", "stream": true}`))
+	}()
+	x := <-p.asked
+	if body := string(x.body); strings.Contains(body, "ann@") || !strings.Contains(body, "Write to [email]") {
+		t.Errorf("the provider hears %s", body)
+	}
+	for _, text := range []string{"Call +44 20 ", "7946 09", "58 or bob@exam", "ple.org.", ""} {
+		x.says <- text
+	}
+	events, heard := <-begun, ""
+	events.Want("start")
+	for name, data := events.Next(); name == "delta"; name, data = events.Next() {
+		heard += data.Text("content")
+	}
+	if heard != "Call [phone] or [email]." {
+		t.Errorf("alice hears %q", heard)
+	}
+}

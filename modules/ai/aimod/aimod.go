@@ -57,6 +57,10 @@ func New(deps Deps) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
+	redaction := domain.NewRedaction(listed(deps.Settings.Redact)...)
+	for name, provider := range providers {
+		providers[name] = app.Guard(provider, redaction)
+	}
 	m := &Module{Deps: deps}
 	m.app = app.New(app.Ports{
 		Providers: providers, Store: store.New(deps.DB), Tx: deps.DB, Events: deps.Events, Plans: deps.Plans, Pauses: pauses.Timer{}, Clock: deps.Clock,

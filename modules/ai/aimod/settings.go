@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omnistack/omnistack/modules/ai/internal/domain"
 	"github.com/omnistack/omnistack/platform/config"
 )
 
@@ -15,6 +16,7 @@ type Settings struct {
 	DefaultProvider   string        `env:"AI_DEFAULT_PROVIDER" default:"openai" oneof:"openai anthropic" help:"The provider of the fallback route: openai or anthropic."`
 	DefaultModel      string        `env:"AI_DEFAULT_MODEL" default:"gpt-4o" help:"The model of the fallback route."`
 	CatalogFile       string        `env:"AI_CATALOG_FILE" is:"file" help:"A file of routes, models and prices, instead of the built-in one; it is read again when it changes."`
+	Redact            string        `env:"AI_REDACT" help:"Personal data that no provider gets and no answer shows: any of email, card and phone, with commas between them; unset, nothing is masked."`
 	OpenAIAPIKey      config.Secret `env:"OPENAI_API_KEY" help:"The key for OpenAI; several, with commas between them, take turns."`
 	OpenAIBaseURL     string        `env:"OPENAI_BASE_URL" is:"base" help:"Another server that speaks OpenAI's API; unset, OpenAI itself."`
 	AnthropicAPIKey   config.Secret `env:"ANTHROPIC_API_KEY" help:"The key for Anthropic; several, with commas between them, take turns."`
@@ -32,12 +34,15 @@ func (s *Settings) Available() bool {
 }
 
 // keysOf returns the keys of a provider.
-func keysOf(secret config.Secret) []string {
-	keys := strings.Split(secret.Reveal(), ",")
-	for i := range keys {
-		keys[i] = strings.TrimSpace(keys[i])
+func keysOf(secret config.Secret) []string { return listed(secret.Reveal()) }
+
+// listed returns what stands between commas.
+func listed(text string) []string {
+	items := strings.Split(text, ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
 	}
-	return keys
+	return items
 }
 
 // Validate refuses what are no keys, and warns about a fallback route that leads nowhere. A product without AI is a product, and
@@ -55,6 +60,11 @@ func (s *Settings) Validate(check *config.Check) {
 	} {
 		if key != "" && slices.Contains(keysOf(key), "") {
 			check.Refuse(name, "has an empty key beside a comma")
+		}
+	}
+	for _, kind := range listed(s.Redact) {
+		if kind != "" && !slices.Contains(domain.RedactionKinds(), kind) {
+			check.Refuse("AI_REDACT", "must be any of %s, with commas between them", strings.Join(domain.RedactionKinds(), ", "))
 		}
 	}
 	fallback := keys[s.DefaultProvider]

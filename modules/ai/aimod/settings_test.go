@@ -34,6 +34,7 @@ func TestSettings(t *testing.T) {
 		{"AI_DEFAULT_PROVIDER=perplexity", "must be openai or anthropic"},
 		{"AI_CATALOG_FILE=none.yaml", "must be a file that exists"},
 		{"ANTHROPIC_BASE_URL=anthropic", "must be an absolute URL"},
+		{"AI_REDACT=email,names", "must be any of email, card, phone"},
 		{"OPENAI_API_KEY=sk-a,,sk-b", "has an empty key beside a comma"},
 	} {
 		_, _, err := load(t, c.variable)
