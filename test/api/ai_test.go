@@ -140,6 +140,20 @@ func TestAModelAnswers(t *testing.T) {
 	})
 }
 
+func TestTheSameAnswerAgainCostsNothing(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t, database.SQLite)
+	alice, bob := app.User(t, "alice"), app.User(t, "bob")
+	body := testkit.Body(`{"prompt": "Say hello", "cache": true}`)
+	first := alice.Do(t, "POST", ai+"/complete", body).Want(200).WantJSON("cached", false)
+	again := alice.Do(t, "POST", ai+"/complete", body).Want(200).WantJSON("cached", true).WantJSON("cost.amount_usd", "0").WantJSON("content", first.Text("content"))
+	if again.Text("id") == first.Text("id") {
+		t.Error("both are one call")
+	}
+	bob.Do(t, "POST", ai+"/complete", body).Want(200).WantJSON("cached", false)
+	alice.Do(t, "GET", ai+"/usage").Want(200).WantJSON("calls", 2.0).WantJSON("cost_usd", first.Text("cost.amount_usd"))
+}
+
 func TestAPlanOpensRoutes(t *testing.T) {
 	t.Parallel()
 	app := apptest.Start(t, database.SQLite, builtIn)

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync/atomic"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/ai/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/recent"
 )
 
 // Rules are what the settings decide.
@@ -23,12 +25,14 @@ type App struct {
 	gateway   *Gateway
 	estimates *Estimates
 	tallies   tallies
+	memory    *memory
 	catalog   atomic.Pointer[domain.Catalog]
 }
 
 // New returns the use cases over their driven ports.
 func New(ports Ports, catalog *domain.Catalog, rules Rules) *App {
-	a := &App{Ports: ports, rules: rules, gateway: NewGateway(ports.Providers, ports.Clock, ports.Pauses), estimates: NewEstimates()}
+	a := &App{Ports: ports, rules: rules, gateway: NewGateway(ports.Providers, ports.Clock, ports.Pauses), estimates: NewEstimates(),
+		memory: recent.NewMap[[sha256.Size]byte, remembered](mostAnswers)}
 	a.catalog.Store(catalog)
 	return a
 }

@@ -18,6 +18,7 @@ type Ask struct {
 	Model    string // the name of a model, or of a route; empty leaves it to Route
 	Route    string // domain.Auto, or empty, leaves it to what is asked
 	Stream   bool
+	Cache    bool        // the answer may be one that was given before, and is remembered
 	Call     domain.Call // without the model
 }
 

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/ai"
@@ -41,16 +43,24 @@ type Answer struct {
 	Cost    domain.Cost
 	Latency time.Duration
 	First   time.Duration // until the first of a stream
+	Cached  bool          // it was given before, and cost nothing now; Result.Usage is what it took then
 }
 
 // Generate has the first of the candidates answer that can, and keeps the call in the ledger, however it ends. With a
 // listener the answer is streamed to it. A spent budget is errs.PaymentRequired.
 func (a *App) Generate(ctx context.Context, ask *Ask, choice Choice, listener Listener) (answer Answer, err error) {
+	var asked [sha256.Size]byte
+	if ask.Cache {
+		asked = a.question(ask, choice)
+		if known, found := a.recall(asked); found {
+			return a.repeat(ctx, ask, choice, known, listener)
+		}
+	}
 	hold, err := a.reserve(ctx, ask, choice)
 	if err != nil {
 		return Answer{}, err
 	}
-	r := &recording{app: a, listener: listener, started: Started{ID: hold.ID, Route: choice.Route}, began: hold.StartedAt}
+	r := &recording{app: a, listener: listener, keeps: ask.Cache, started: Started{ID: hold.ID, Route: choice.Route}, began: hold.StartedAt}
 	var answered Answered
 	err = errPanicked
 	defer func() { // in any case
@@ -60,6 +70,9 @@ func (a *App) Generate(ctx context.Context, ask *Ask, choice Choice, listener Li
 			err = unsettled
 		}
 		answer.Result.Usage, answer.Cost, answer.Latency = entry.Usage, entry.Cost, entry.EndedAt.Sub(entry.StartedAt)
+		if ask.Cache && err == nil {
+			a.remember(asked, answered.Model, answer.Result, r.said.String())
+		}
 		err = public(err)
 	}()
 	bounded, cancel := context.WithTimeout(ctx, longestCall)
@@ -197,7 +210,11 @@ func (a *App) account(ctx context.Context, holdID string, of func(domain.Hold) d
 	if err != nil || !found {
 		return err
 	}
-	entry := of(hold)
+	return a.write(ctx, of(hold), hold)
+}
+
+// write puts a call into the ledger, and says so. It runs in a transaction.
+func (a *App) write(ctx context.Context, entry domain.Entry, hold domain.Hold) error {
 	if err := a.Store.Append(ctx, entry, hold); err != nil {
 		return err
 	}
@@ -219,6 +236,9 @@ type recording struct {
 	come  bool
 	bytes int
 	first time.Duration
+
+	keeps bool            // the text
+	said  strings.Builder // of it, at most a little more than is remembered
 }
 
 // stream returns r, or nil when nobody listens.
@@ -246,6 +266,9 @@ func (r *recording) flush(answered *Answered) error {
 // Text takes a piece of text.
 func (r *recording) Text(piece string) error {
 	r.bytes += len(piece)
+	if r.keeps && r.said.Len() <= longestAnswer {
+		r.said.WriteString(piece)
+	}
 	return r.listener.Text(piece)
 }
 
@@ -258,6 +281,8 @@ func (r *recording) Reasoning(piece string) error {
 // Tool takes a piece of a tool call.
 func (r *recording) Tool(piece domain.ToolDelta) error {
 	r.bytes += len(piece.Name) + len(piece.Arguments)
+	r.keeps = false
+	r.said.Reset()
 	return r.listener.Tool(piece)
 }
 

@@ -52,6 +52,7 @@ type Wishes struct {
 	Temperature *float64 `json:"temperature,omitempty" minimum:"0" maximum:"2" doc:"0.7 when absent; models that refuse one don't get it"`
 	MaxTokens   int      `json:"max_tokens,omitempty" minimum:"1" maximum:"1000000" doc:"The longest answer; 1000 when absent"`
 	Stream      bool     `json:"stream,omitempty" doc:"Have the answer as server-sent events"`
+	Cache       bool     `json:"cache,omitempty" doc:"Take the answer that the same call of yours had within the last hour, if there was one: it costs nothing"`
 }
 
 // What the specification has for those who don't say it.
@@ -63,7 +64,7 @@ const (
 func (w *Wishes) ask(ctx context.Context, endpoint domain.Endpoint, messages []domain.Message) *app.Ask {
 	who := httpserver.Principal(ctx)
 	ask := &app.Ask{
-		User: who.Scope(), Plan: who.Plan, Endpoint: endpoint, Model: w.Model, Route: w.Complexity, Stream: w.Stream,
+		User: who.Scope(), Plan: who.Plan, Endpoint: endpoint, Model: w.Model, Route: w.Complexity, Stream: w.Stream, Cache: w.Cache,
 		Call: domain.Call{Messages: messages, Temperature: w.Temperature, MaxTokens: w.MaxTokens},
 	}
 	if ask.Call.Temperature == nil {
@@ -172,6 +173,7 @@ type Completion struct {
 	LatencyMS    float64    `json:"latency_ms"`
 	FirstMS      float64    `json:"ttft_ms,omitzero" doc:"Until the first piece of a stream"`
 	Cost         AICost     `json:"cost"`
+	Cached       bool       `json:"cached" doc:"It was answered before: usage is what that took, and it cost nothing now"`
 }
 
 // TokenUsage are what a call took.
@@ -199,7 +201,7 @@ func toCompletion(answer *app.Answer) Completion {
 			Estimated: usage.Source == domain.Estimated,
 		},
 		FinishReason: string(answer.Result.Finish), LatencyMS: milliseconds(answer.Latency), FirstMS: milliseconds(answer.First),
-		Cost: AICost{USD: answer.Cost.Amount.String(), Known: answer.Cost.Known},
+		Cost: AICost{USD: answer.Cost.Amount.String(), Known: answer.Cost.Known}, Cached: answer.Cached,
 	}
 }
 
