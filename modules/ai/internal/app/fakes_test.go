@@ -88,7 +88,7 @@ func (b *books) SpentIn(_ context.Context, user id.Scope, _ domain.Month) (domai
 	return b.budgets[user], b.fail("spent")
 }
 
-func (b *books) Usage(_ context.Context, user *id.Scope, from, to domain.Day) ([]app.Total, error) {
+func (b *books) Usage(_ context.Context, _ *id.Scope, from, to domain.Day) ([]app.Total, error) {
 	return []app.Total{{Day: from, Model: string(to), Calls: int64(len(b.entries))}}, b.fail("usage")
 }
 

@@ -25,7 +25,7 @@ type keyring struct {
 func newKeyring(names string) *keyring {
 	k := &keyring{clock: clock.NewManual(noon), fails: map[string]error{}}
 	var keys []app.Provider
-	for _, name := range strings.Split(names, "") {
+	for name := range strings.SplitSeq(names, "") {
 		keys = append(keys, speaks(func(context.Context, *domain.Call, app.Sink) (domain.Result, error) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
