@@ -10,5 +10,6 @@
 //   - A cost that nobody knows isn't 0, and says so.
 //   - Without any key the product starts all the same: AI is an option, not a condition.
 //
-// It keeps nothing of what is asked and answered, and refuses to hand out a key: no log, event or report shows either.
+// It keeps nothing of what is asked and answered, but for an hour, in memory, an answer whose caller wants it again. It refuses to
+// hand out a key: no log, event or report shows one, or what was said.
 package ai

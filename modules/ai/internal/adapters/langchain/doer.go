@@ -174,7 +174,7 @@ func readWhole(dialect dialect, answer *http.Response) (domain.Result, error) {
 	return dialect.answer(body)
 }
 
-// stream reads a streamed answer. Each event of it gives it more time: as much as for the first content until that comes, as
+// stream reads a streamed answer. Pieces of text that came together are one for whoever listens. Each event of it gives it more time: as much as for the first content until that comes, as
 // a model may think in between.
 func (d *doer) stream(answer *http.Response, sink app.Sink, watch *time.Timer) (domain.Result, error) {
 	if !isOf(answer, "text/event-stream") {
@@ -187,10 +187,17 @@ func (d *doer) stream(answer *http.Response, sink app.Sink, watch *time.Timer) (
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF // it ended, and didn't say so
 		}
-		if err != nil {
-			return reading.result(), err
+		var done bool
+		if err == nil {
+			to.more = events.more()
+			done, err = reading.event(e)
 		}
-		if done, err := reading.event(e); done || err != nil {
+		if !to.more || done || err != nil {
+			if full := to.flush(); full != nil {
+				return reading.result(), full
+			}
+		}
+		if done || err != nil {
 			return reading.result(), err
 		}
 		if to.heard {
@@ -205,16 +212,44 @@ func (d *doer) stream(answer *http.Response, sink app.Sink, watch *time.Timer) (
 type ear struct {
 	sink  app.Sink
 	heard bool
+	more  bool   // another event is at hand, so that text can wait for its
+	text  []byte // what waits
 }
 
 // Text hears a piece of text.
-func (l *ear) Text(piece string) error { return l.of(l.sink.Text(piece)) }
+func (l *ear) Text(piece string) error {
+	l.heard = true
+	if l.text = append(l.text, piece...); l.more {
+		return nil
+	}
+	return l.flush()
+}
 
 // Reasoning hears a piece of what a model thinks.
-func (l *ear) Reasoning(piece string) error { return l.of(l.sink.Reasoning(piece)) }
+func (l *ear) Reasoning(piece string) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.of(l.sink.Reasoning(piece))
+}
 
 // Tool hears a piece of a tool call.
-func (l *ear) Tool(piece domain.ToolDelta) error { return l.of(l.sink.Tool(piece)) }
+func (l *ear) Tool(piece domain.ToolDelta) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return l.of(l.sink.Tool(piece))
+}
+
+// flush says the text that waits.
+func (l *ear) flush() error {
+	if len(l.text) == 0 {
+		return nil
+	}
+	text := string(l.text)
+	l.text = l.text[:0]
+	return l.of(l.sink.Text(text))
+}
 
 func (l *ear) of(err error) error {
 	l.heard = true

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/ai/internal/adapters/langchain"
@@ -541,5 +542,38 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				t.Errorf("of %d goroutines there are %d now", base, now)
 			}
 		})
+	}
+}
+
+// slowly is memory whose answers come byte by byte.
+type slowly struct{ memory }
+
+func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := s.memory.RoundTrip(r)
+	answer.Body = io.NopCloser(iotest.OneByteReader(answer.Body))
+	return answer, err
+}
+
+// TestPiecesThatComeTogetherAreOne proves that text which is there at once is heard at once, and what comes bit by bit as it comes,
+// and that neither changes what is heard.
+func TestPiecesThatComeTogetherAreOne(t *testing.T) {
+	for _, d := range tongues() {
+		m := memory{asEvents, []byte(stream(d.pieces...))}
+		for name, test := range map[string]struct {
+			through http.RoundTripper
+			want    int
+		}{"at once": {m, 1}, "bit by bit": {slowly{m}, 2}} {
+			heard, l := 0, &listener{}
+			l.heard = func() { heard++ }
+			if _, err := d.through(t, test.through).Generate(t.Context(), d.asked(), l); err != nil || l.text.String() != "Hello world" || heard != test.want {
+				t.Errorf("%s, %s: %q in %d pieces, %v", d.name, name, l.text.String(), heard, err)
+			}
+		}
+		// What was said before it went wrong is heard, though it came with that.
+		l := &listener{}
+		broken := memory{asEvents, []byte(stream(append(slices.Clip(d.pieces[:d.cut]), d.broken)...))}
+		if _, err := d.through(t, broken).Generate(t.Context(), d.asked(), l); err == nil || l.text.String() != "Hello" {
+			t.Errorf("%s: before it went wrong %q was heard, %v", d.name, l.text.String(), err)
+		}
 	}
 }

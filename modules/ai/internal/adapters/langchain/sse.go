@@ -65,6 +65,12 @@ func (s *events) next() (event, error) {
 	}
 }
 
+// more tells whether a whole event is at hand already.
+func (s *events) more() bool {
+	unread := s.buffer[s.start:s.end]
+	return bytes.Contains(unread, []byte("\n\n")) || bytes.Contains(unread, []byte("\n\r\n")) || bytes.Contains(unread, []byte("\r\r"))
+}
+
 // line returns the next line, without its end.
 func (s *events) line() ([]byte, error) {
 	seen := 0 // of the bytes that aren't read yet, those that no line ends in
