@@ -61,7 +61,7 @@ func (a *App) Generate(ctx context.Context, ask *Ask, choice Choice, listener Li
 		return Answer{}, err
 	}
 	r := &recording{app: a, listener: listener, keeps: ask.Cache, started: Started{ID: hold.ID, Route: choice.Route}, began: hold.StartedAt}
-	var answered Answered
+	answered := Answered{Model: choice.Candidates[0], Attempts: 1} // as far as is known if a panic ends it
 	err = errPanicked
 	defer func() { // in any case
 		entry := a.entry(ctx, hold.Entry, ask, answered, r, err)
@@ -143,6 +143,9 @@ func nextMonth(now time.Time) time.Time {
 
 // entry returns what the ledger keeps of a call that ended so.
 func (a *App) entry(ctx context.Context, begun domain.Entry, ask *Ask, answered Answered, r *recording, err error) domain.Entry {
+	if r.come {
+		answered.Model = r.started.Model // also when a panic ended it
+	}
 	entry := begun
 	entry.EndedAt, entry.First = a.Clock.Now(), r.first
 	entry.Provider, entry.Model, entry.Attempts = answered.Model.Provider, answered.Model.ID, answered.Attempts

@@ -102,7 +102,7 @@ func TestEveryCallIsInTheLedgerOnce(t *testing.T) {
 			status: domain.Truncated, reason: domain.Cancelled, source: domain.Estimated, cost: 10*1e6 + 2*5e6, attempts: 1},
 		"a listener that is gone": {provider: speak(domain.Result{}, nil), stream: true, full: errors.New("gone"), status: domain.Canceled, reason: domain.Cancelled, source: domain.Estimated, cost: 9*1e6 + 1*5e6, attempts: 1},
 		"a client that leaves":    {provider: silent(failure(domain.Cancelled, 0)), leaves: true, status: domain.Canceled, reason: domain.Cancelled, source: domain.Estimated, cost: 9 * 1e6, attempts: 1},
-		"a panic":                 {provider: func(context.Context, *domain.Call, app.Sink) (domain.Result, error) { panic("oh") }, panics: true, status: domain.Failed, reason: domain.Broken, source: domain.Unused},
+		"a panic":                 {provider: func(context.Context, *domain.Call, app.Sink) (domain.Result, error) { panic("oh") }, panics: true, status: domain.Failed, reason: domain.Broken, source: domain.Estimated, cost: 9 * 1e6, attempts: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, test.provider, nil)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"github.com/omnistack/omnistack/modules/ai/internal/domain"
 	"github.com/omnistack/omnistack/platform/id"
@@ -18,22 +19,22 @@ func (a *App) Sweep(ctx context.Context) error {
 			return err
 		}
 		if err := a.lose(ctx, expired); err != nil || len(expired) < sweepAtOnce {
-			return err
+			return err // what failed is tried again by the next sweep
 		}
 	}
 }
 
-// lose accounts for calls, each in its own transaction: another process may sweep, too, and in another order.
+// lose accounts for calls, each in its own transaction: another process may sweep, too, and in another order. One that can't be
+// accounted for doesn't keep the others from it.
 func (a *App) lose(ctx context.Context, holds []string) error {
+	var failed []error
 	for _, holdID := range holds {
 		err := a.Tx.WithinTx(ctx, func(ctx context.Context) error {
 			return a.account(ctx, holdID, func(hold domain.Hold) domain.Entry { return hold.Lost(a.Clock.Now()) })
 		})
-		if err != nil {
-			return err
-		}
+		failed = append(failed, err)
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // Erase removes the user: the budgets, and the name from the ledger, whose rows stay, as they say what was paid. Calls that go

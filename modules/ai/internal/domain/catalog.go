@@ -193,7 +193,8 @@ func distance(a, b string) int {
 type Needs struct {
 	Tools, JSONSchema, Images, Embeddings bool
 
-	Tokens int // of prompt and answer together, as far as is known; of vectors, those of the longest text
+	Prompt int // tokens, as far as is known; of vectors, those of the longest text
+	Answer int // tokens, at most
 }
 
 // Needs returns what the call needs.
@@ -202,7 +203,7 @@ func (c *Call) Needs() Needs {
 		for _, input := range c.Embed.Inputs {
 			longest = max(longest, len(input))
 		}
-		return Needs{Embeddings: true, Tokens: longest / bytesPerToken}
+		return Needs{Embeddings: true, Prompt: longest / bytesPerToken}
 	}
 	needs := Needs{Tools: len(c.Tools) > 0, JSONSchema: c.Format.Schema != nil}
 	for i := range c.Messages {
@@ -210,14 +211,14 @@ func (c *Call) Needs() Needs {
 			needs.Images = needs.Images || part.Image != ""
 		}
 	}
-	needs.Tokens = c.PromptEstimate() + c.MaxTokens
+	needs.Prompt, needs.Answer = c.PromptEstimate(), c.MaxTokens
 	return needs
 }
 
 // Fits tells whether a model has what a call needs.
 func (m *Model) Fits(needs Needs) bool {
 	return m.Accepts.Embeddings == needs.Embeddings && (m.Accepts.Tools || !needs.Tools) && (m.Accepts.JSONSchema || !needs.JSONSchema) &&
-		(m.Accepts.Images || !needs.Images) && needs.Tokens <= m.Context
+		(m.Accepts.Images || !needs.Images) && needs.Prompt+min(needs.Answer, m.MaxOutput) <= m.Context
 }
 
 // Candidates returns the models of a route that can answer now, the best first: they haven't retired, their provider is

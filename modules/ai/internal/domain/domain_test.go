@@ -166,7 +166,8 @@ func TestCandidates(t *testing.T) {
 	}{
 		"in order":                 {"simple", anyone, domain.Needs{}, []string{"small", "big"}},
 		"whose provider is usable": {"simple", func(p string) bool { return p == "one" }, domain.Needs{}, []string{"big"}},
-		"that fit":                 {"simple", anyone, domain.Needs{Tokens: 1001}, []string{"big"}},
+		"that fit":                 {"simple", anyone, domain.Needs{Prompt: 1001}, []string{"big"}},
+		"that fit as they answer":  {"simple", anyone, domain.Needs{Prompt: 500, Answer: 100_000}, []string{"small", "big"}},
 		"that take tools":          {"simple", anyone, domain.Needs{Tools: true}, []string{"big"}},
 		"that see":                 {"simple", anyone, domain.Needs{Images: true}, []string{"big"}},
 		"that keep to a schema":    {"simple", anyone, domain.Needs{JSONSchema: true}, []string{"big"}},
@@ -237,13 +238,13 @@ func TestARouteIsChosen(t *testing.T) {
 func TestWhatACallNeeds(t *testing.T) {
 	call := asking(strings.Repeat("x", 4000))
 	call.MaxTokens = 500
-	if needs := call.Needs(); needs.Tokens < 1500 || needs.Tokens > 1510 || needs.Images || needs.Tools || needs.JSONSchema {
+	if needs := call.Needs(); needs.Prompt < 1000 || needs.Prompt > 1010 || needs.Answer != 500 || needs.Images || needs.Tools || needs.JSONSchema {
 		t.Errorf("%+v", needs)
 	}
 	call.Messages[0].Parts = append(call.Messages[0].Parts, domain.Part{Image: "https://example.test/a.png"})
 	call.Tools = []domain.Tool{{Name: "t", Parameters: []byte(strings.Repeat(" ", 400))}}
 	call.Format.Schema = []byte(`{}`)
-	if needs := call.Needs(); needs.Tokens < 3200 || !needs.Images || !needs.Tools || !needs.JSONSchema {
+	if needs := call.Needs(); needs.Prompt < 2700 || !needs.Images || !needs.Tools || !needs.JSONSchema {
 		t.Errorf("%+v", needs)
 	}
 }

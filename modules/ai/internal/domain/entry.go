@@ -15,7 +15,7 @@ type Entry struct {
 	Requested string // what was asked for: the name of a model or of a route; empty when nothing was
 	Stream    bool
 
-	Provider string // that answered, or was asked last; empty when nobody was
+	Provider string // that answered, or was asked last, or would have been
 	Model    string // its
 	Attempts int    // requests, of all models together
 

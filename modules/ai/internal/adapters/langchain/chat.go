@@ -232,10 +232,19 @@ func (u *chatUsage) usage() domain.Usage {
 	})
 }
 
-// counted returns what a provider counted. Nothing is below zero, whatever it says; all zero is that it said nothing.
+// mostTokens is more than a call can take, and mostDollars more than it can cost. What is beyond is a provider's mistake, after
+// which no sum of a ledger could be told any more.
+const (
+	mostTokens  = 100_000_000
+	mostDollars = 10_000
+)
+
+// counted returns what a provider counted. Nothing is below zero, or beyond what can be, whatever it says; all zero is that it
+// said nothing.
 func counted(u domain.Usage) domain.Usage {
-	u.Input, u.CachedRead, u.CachedWrite = max(0, u.Input), max(0, u.CachedRead), max(0, u.CachedWrite)
-	u.Output, u.Reasoning = max(0, u.Output), max(0, u.Reasoning)
+	for _, count := range []*int{&u.Input, &u.CachedRead, &u.CachedWrite, &u.Output, &u.Reasoning} {
+		*count = min(max(0, *count), mostTokens)
+	}
 	if u.Total() > 0 {
 		u.Source = domain.Provided
 	}
@@ -258,7 +267,7 @@ func dollars(value jsontext.Value) domain.Pico {
 			return 0
 		}
 	}
-	if !(total.Total > 0 && total.Total < 1e6) {
+	if !(total.Total > 0 && total.Total < mostDollars) {
 		return 0
 	}
 	return domain.Pico(total.Total * float64(domain.Dollar))

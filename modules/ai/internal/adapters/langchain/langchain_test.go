@@ -520,6 +520,30 @@ func TestWhatWasCountedIsKnown(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeIsNotBelieved proves that no count or cost is beyond what a call can take: a ledger's sums would run over.
+func TestWhatCannotBeIsNotBelieved(t *testing.T) {
+	const most = 100_000_000
+	for _, d := range tongues() {
+		absurd := d.whole
+		for _, name := range []string{"prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "cached_tokens", "cache_read_input_tokens"} {
+			absurd = strings.ReplaceAll(absurd, `"`+name+`":`, `"`+name+`":9223372036854775`)
+		}
+		absurd = strings.ReplaceAll(absurd, `"total_cost":`, `"total_cost":1000`)
+		server := serve(t, says(200, asJSON, absurd))
+		got, err := d.at(t, server.URL, long).Generate(t.Context(), d.asked(), nil)
+		if err != nil || got.Usage.Output != most || got.Usage.CachedRead != most || got.Usage.Input > most || got.Usage.Cost >= 10_000*domain.Dollar {
+			t.Errorf("%s: %+v, %v", d.name, got.Usage, err)
+		}
+	}
+	for said, want := range map[string]domain.Pico{"9999.5": 9999*domain.Dollar + domain.Dollar/2, "10000": 0, "1e300": 0, "-1": 0} {
+		d := tongues()[2]
+		server := serve(t, says(200, asJSON, strings.ReplaceAll(d.whole, "0.0051", said)))
+		if got, err := d.at(t, server.URL, long).Generate(t.Context(), d.asked(), nil); err != nil || got.Usage.Cost != want {
+			t.Errorf("%s dollars: %s, %v", said, got.Usage.Cost, err)
+		}
+	}
+}
+
 // TestNothingIsLeftBehind proves that streams that end in whatever way leave no goroutine.
 func TestNothingIsLeftBehind(t *testing.T) {
 	for _, d := range tongues() {
