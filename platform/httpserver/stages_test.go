@@ -410,7 +410,7 @@ func TestCORS(t *testing.T) {
 		answer := f.user.Do(t, "GET", "/api/v1/app/things/one", testkit.Header("Origin", ours)).Want(200)
 		answer.WantHeader("Access-Control-Allow-Origin", ours).WantHeader("Access-Control-Allow-Credentials", "true")
 		answer.WantHeader("Access-Control-Expose-Headers", "Etag, Location, Retry-After, X-Request-Id, Www-Authenticate, "+
-			"X-Ratelimit-Limit, X-Ratelimit-Remaining, X-Ratelimit-Reset, Ratelimit, Ratelimit-Policy, Idempotent-Replayed")
+			"X-Ratelimit-Limit, X-Ratelimit-Remaining, X-Ratelimit-Reset, Ratelimit, Ratelimit-Policy, Idempotent-Replayed, X-Ai-Route-Reason")
 		f.user.Do(t, "HEAD", "/api/v1/app/things/one", testkit.Header("Origin", ours)).WantHeader("Access-Control-Allow-Origin", ours)
 	})
 	t.Run("ours may ask before, without a token", func(t *testing.T) {
