@@ -12,7 +12,7 @@ type CompletionFinished struct {
 	CallID           string    `json:"call_id"`
 	UserID           string    `json:"user_id"`
 	Route            string    `json:"route"`    // that was taken; empty when a model was named
-	Provider         string    `json:"provider"` // that answered, or was asked last; empty when nobody was
+	Provider         string    `json:"provider"` // that answered, or was asked last, or would have been
 	Model            string    `json:"model"`
 	Status           string    `json:"status"` // "completed", "truncated", "failed", "cancelled" or "killed"
 	PromptTokens     int64     `json:"prompt_tokens"`

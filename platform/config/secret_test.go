@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -188,4 +189,24 @@ func TestSecretKeyCannotBeKept(t *testing.T) {
 	_, _, err = load(t, "", vars{"DATA_DIR": dataDir})
 	expectProblems(t, err, vars{"SECRET_KEY": "fewer than 32 bytes"})
 	expectHidden(t, "the error", err.Error())
+}
+
+// TestSecretsOfOneSetting proves that several are told apart, that what is empty beside a comma can be refused, and that the list
+// shows none.
+func TestSecretsOfOneSetting(t *testing.T) {
+	for text, want := range map[string][]string{
+		"": nil, "a": {"a"}, "a,b": {"a", "b"}, " a , b ": {"a", "b"}, "a,,b": {"a", "", "b"}, "a,": {"a", ""},
+	} {
+		var got []string
+		list := config.Secret(text).List()
+		for _, secret := range list {
+			got = append(got, secret.Reveal())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: %q", text, got)
+		}
+		if shown := fmt.Sprint(list); strings.ContainsAny(shown, "ab") {
+			t.Errorf("%q shows %s", text, shown)
+		}
+	}
 }

@@ -46,6 +46,19 @@ type Secret string
 // Reveal returns the secret itself. Pass it on to the client that needs it; don't keep it in a string.
 func (s Secret) Reveal() string { return string(s) }
 
+// List returns the secrets of a setting that may hold several, with commas between them; none when s is empty. What is empty beside
+// a comma stays, so that it can be refused.
+func (s Secret) List() []Secret {
+	if s == "" {
+		return nil
+	}
+	var list []Secret
+	for item := range strings.SplitSeq(string(s), ",") {
+		list = append(list, Secret(strings.TrimSpace(item)))
+	}
+	return list
+}
+
 // String returns "****", or "" when s is empty.
 func (s Secret) String() string {
 	if s == "" {

@@ -57,7 +57,7 @@ func New(deps Deps) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	redaction := domain.NewRedaction(listed(deps.Settings.Redact)...)
+	redaction := domain.NewRedaction(deps.Settings.Redact...)
 	for name, provider := range providers {
 		providers[name] = app.Guard(provider, redaction)
 	}
@@ -98,8 +98,8 @@ func (s *Settings) providers(environment config.Environment, now clock.Clock) (m
 			continue
 		}
 		var keys []app.Provider
-		for _, key := range keysOf(p.key) {
-			opened, err := p.open(langchain.Options{Provider: p.name, Key: key, BaseURL: p.base, Bounds: langchain.Patience()})
+		for _, key := range p.key.List() {
+			opened, err := p.open(langchain.Options{Provider: p.name, Key: key.Reveal(), BaseURL: p.base, Bounds: langchain.Patience()})
 			if err != nil {
 				return nil, err
 			}

@@ -16,7 +16,7 @@ type Settings struct {
 	DefaultProvider   string        `env:"AI_DEFAULT_PROVIDER" default:"openai" oneof:"openai anthropic" help:"The provider of the fallback route: openai or anthropic."`
 	DefaultModel      string        `env:"AI_DEFAULT_MODEL" default:"gpt-4o" help:"The model of the fallback route."`
 	CatalogFile       string        `env:"AI_CATALOG_FILE" is:"file" help:"A file of routes, models and prices, instead of the built-in one; it is read again when it changes."`
-	Redact            string        `env:"AI_REDACT" help:"Personal data that no provider gets and no answer shows: any of email, card and phone, with commas between them; unset, nothing is masked."`
+	Redact            []string      `env:"AI_REDACT" help:"Personal data that no provider gets and no answer shows: any of email, card and phone, with commas between them; unset, nothing is masked."`
 	OpenAIAPIKey      config.Secret `env:"OPENAI_API_KEY" help:"The key for OpenAI; several, with commas between them, take turns."`
 	OpenAIBaseURL     string        `env:"OPENAI_BASE_URL" is:"base" help:"Another server that speaks OpenAI's API; unset, OpenAI itself."`
 	AnthropicAPIKey   config.Secret `env:"ANTHROPIC_API_KEY" help:"The key for Anthropic; several, with commas between them, take turns."`
@@ -33,18 +33,6 @@ func (s *Settings) Available() bool {
 	return s.OpenAIAPIKey != "" || s.AnthropicAPIKey != "" || s.PerplexityAPIKey != ""
 }
 
-// keysOf returns the keys of a provider.
-func keysOf(secret config.Secret) []string { return listed(secret.Reveal()) }
-
-// listed returns what stands between commas.
-func listed(text string) []string {
-	items := strings.Split(text, ",")
-	for i := range items {
-		items[i] = strings.TrimSpace(items[i])
-	}
-	return items
-}
-
 // Validate refuses what are no keys, and warns about a fallback route that leads nowhere. A product without AI is a product, and
 // routes whose provider has no key fall to the next one.
 func (s *Settings) Validate(check *config.Check) {
@@ -58,12 +46,12 @@ func (s *Settings) Validate(check *config.Check) {
 	for name, key := range map[string]config.Secret{
 		"OPENAI_API_KEY": s.OpenAIAPIKey, "ANTHROPIC_API_KEY": s.AnthropicAPIKey, "PERPLEXITY_API_KEY": s.PerplexityAPIKey,
 	} {
-		if key != "" && slices.Contains(keysOf(key), "") {
+		if slices.Contains(key.List(), "") {
 			check.Refuse(name, "has an empty key beside a comma")
 		}
 	}
-	for _, kind := range listed(s.Redact) {
-		if kind != "" && !slices.Contains(domain.RedactionKinds(), kind) {
+	for _, kind := range s.Redact {
+		if !slices.Contains(domain.RedactionKinds(), kind) {
 			check.Refuse("AI_REDACT", "must be any of %s, with commas between them", strings.Join(domain.RedactionKinds(), ", "))
 		}
 	}

@@ -1,6 +1,7 @@
 package aimod_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func load(t *testing.T, environ ...string) (aimod.Settings, *config.Report, erro
 func TestDefaults(t *testing.T) {
 	s, report, err := load(t)
 	want := aimod.Settings{DefaultProvider: "openai", DefaultModel: "gpt-4o"}
-	if err != nil || s != want || s.Available() || len(report.Warnings) > 0 {
+	if err != nil || !reflect.DeepEqual(s, want) || s.Available() || len(report.Warnings) > 0 {
 		t.Errorf("%+v, %v, %v", s, report.Warnings, err)
 	}
 }

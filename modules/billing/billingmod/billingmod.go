@@ -74,7 +74,10 @@ func New(deps Deps) (*Module, error) {
 		SuccessURL: returns + "?checkout=success&session_id={CHECKOUT_SESSION_ID}", CancelURL: returns + "?checkout=canceled", ReturnURL: returns,
 		PromotionCodes: deps.Settings.StripePromotionCodes, AutomaticTax: deps.Settings.StripeAutomaticTax, Meter: deps.Settings.StripeAIMeter,
 	}
-	secrets := deps.Settings.webhookSecrets()
+	var secrets []string // that a webhook may be signed with
+	for _, secret := range deps.Settings.StripeWebhookSecret.List() {
+		secrets = append(secrets, secret.Reveal())
+	}
 	if !deps.Settings.Available() && deps.Environment.OnDesk() {
 		sign := deps.Keyring.Signer("stripe simulator")
 		options.Key = config.Secret("sk_test_" + hex.EncodeToString(sign.Sign([]byte("key"))[:16]))

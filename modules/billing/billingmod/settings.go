@@ -30,18 +30,6 @@ func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Stru
 // Available reports whether payments can be taken.
 func (s *Settings) Available() bool { return s.StripeSecretKey != "" }
 
-// webhookSecrets returns the secrets that a webhook may be signed with, none when no payments are taken.
-func (s *Settings) webhookSecrets() []string {
-	if s.StripeWebhookSecret == "" {
-		return nil
-	}
-	secrets := strings.Split(s.StripeWebhookSecret.Reveal(), ",")
-	for i := range secrets {
-		secrets[i] = strings.TrimSpace(secrets[i])
-	}
-	return secrets
-}
-
 // Validate checks that the key and the webhook's secret come together: with one alone, customers pay and nothing learns
 // of it, or anybody can say that they paid. It also catches values copied from the wrong line of Stripe's dashboard.
 func (s *Settings) Validate(check *config.Check) {
@@ -54,9 +42,9 @@ func (s *Settings) Validate(check *config.Check) {
 	if strings.HasPrefix(s.StripeSecretKey.Reveal(), "pk_") {
 		check.Refuse("STRIPE_SECRET_KEY", "must be a secret key (sk_…) or restricted key (rk_…), not the publishable one (pk_…)")
 	}
-	for _, secret := range s.webhookSecrets() {
+	for _, secret := range s.StripeWebhookSecret.List() {
 		switch {
-		case strings.HasPrefix(secret, "we_"):
+		case strings.HasPrefix(secret.Reveal(), "we_"):
 			check.Refuse("STRIPE_WEBHOOK_SECRET", "must be the endpoint's signing secret (whsec_…), not its id (we_…)")
 		case secret == "":
 			check.Refuse("STRIPE_WEBHOOK_SECRET", "has an empty secret beside a comma")

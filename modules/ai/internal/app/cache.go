@@ -11,7 +11,7 @@ import (
 	"github.com/omnistack/omnistack/platform/recent"
 )
 
-// The bounds of what a process remembers of answers, which is 32 MiB at most.
+// The bounds of what a process remembers of answers: about 32 MiB.
 const (
 	mostAnswers   = 2000
 	longestAnswer = 16 << 10 // bytes

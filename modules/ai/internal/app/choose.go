@@ -39,26 +39,28 @@ const unbounded = 16_384
 // Choose returns who shall answer. It asks nobody. What the plan doesn't include is errs.PaymentRequired, what no model takes
 // errs.Invalid, and a route without a usable provider errs.Unavailable.
 func (a *App) Choose(ask *Ask) (Choice, error) {
+	vectors := len(ask.Call.Embed.Inputs) > 0
 	routes := domain.Routes[:]
-	if needs := ask.Call.Needs(); needs.Embeddings {
+	if vectors {
 		routes = []string{domain.Embedding}
 	} else if ask.Call.MaxTokens == 0 {
 		ask.Call.MaxTokens = unbounded
 	}
+	needs := ask.Call.Needs()
 	plan, catalog := a.Plans.Plan(ask.Plan), a.catalog.Load()
 	route, model := ask.Route, ask.Model
 	if name := strings.TrimPrefix(model, RoutePrefix); name == domain.Auto || slices.Contains(routes, name) {
 		route, model = name, ""
 	}
 	if model != "" {
-		return a.named(catalog, plan, model, ask)
+		return a.named(catalog, plan, model, needs)
 	}
 	choice := Choice{Requested: route, Route: route, Reason: "it was asked for"}
 	switch {
-	case len(routes) == 1 && !includes(plan, routes[0]):
-		return Choice{}, notIncluded(plan, "route", routes[0])
-	case len(routes) == 1:
-		choice.Route, choice.Reason = routes[0], "it asks for vectors"
+	case vectors && !includes(plan, domain.Embedding):
+		return Choice{}, notIncluded(plan, "route", domain.Embedding)
+	case vectors:
+		choice.Route, choice.Reason = domain.Embedding, "it asks for vectors"
 	case route == "" || route == domain.Auto:
 		choice.Route, choice.Reason = domain.Choose(&ask.Call)
 		if wanted := choice.Route; !includes(plan, wanted) {
@@ -72,11 +74,10 @@ func (a *App) Choose(ask *Ask) (Choice, error) {
 	case !includes(plan, route):
 		return Choice{}, notIncluded(plan, "route", route)
 	}
-	needs := ask.Call.Needs()
 	if choice.Candidates = a.candidates(catalog, choice.Route, needs); len(choice.Candidates) > 0 {
 		return choice, nil
 	}
-	if len(a.candidates(catalog, choice.Route, domain.Needs{Embeddings: needs.Embeddings})) > 0 {
+	if len(a.candidates(catalog, choice.Route, domain.Needs{Embeddings: vectors})) > 0 {
 		return Choice{}, errUnfit
 	}
 	return Choice{}, errs.New(errs.Unavailable, "No AI provider is set up for this route").With("route", choice.Route)
@@ -97,20 +98,20 @@ func (a *App) candidates(catalog *domain.Catalog, route string, needs domain.Nee
 }
 
 // named returns a model that was asked for by its name. Another one isn't asked in its place.
-func (a *App) named(catalog *domain.Catalog, plan billing.Plan, name string, ask *Ask) (Choice, error) {
+func (a *App) named(catalog *domain.Catalog, plan billing.Plan, name string, needs domain.Needs) (Choice, error) {
 	found, err := catalog.Find(name, a.Clock.Now())
 	switch {
 	case err != nil:
 		return Choice{}, err
 	case !found.Known && a.rules.KnownOnly:
 		return Choice{}, catalog.NoSuch(name)
-	case found.Known && found.Model.Accepts.Embeddings != ask.Call.Needs().Embeddings:
+	case found.Known && found.Model.Accepts.Embeddings != needs.Embeddings:
 		return Choice{}, errs.New(errs.Invalid, "The model doesn't make what is asked for: texts, or vectors").With("model", name)
 	case !a.reaches(catalog, plan, found.Model):
 		return Choice{}, notIncluded(plan, "model", name)
 	case !a.gateway.Usable(found.Model.Provider):
 		return Choice{}, errs.New(errs.Unavailable, "The provider of this model isn't set up").With("service", found.Model.Provider)
-	case found.Known && !found.Model.Fits(ask.Call.Needs()):
+	case found.Known && !found.Model.Fits(needs):
 		return Choice{}, errUnfit
 	}
 	choice := Choice{Requested: name, Reason: "the model was asked for", Candidates: []domain.Model{found.Model}}

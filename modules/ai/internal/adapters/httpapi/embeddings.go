@@ -79,7 +79,7 @@ type EmbeddingUsage struct {
 	Total  int `json:"total_tokens"`
 }
 
-func (a *API) embeddings(ctx context.Context, in *ChatCompletionsInput) (*httpserver.Object[EmbeddingList], error) {
+func (a *API) embeddings(ctx context.Context, in *OpenAIInput) (*httpserver.Object[EmbeddingList], error) {
 	model, embed, err := readEmbed(in.RawBody)
 	if err != nil {
 		return nil, err

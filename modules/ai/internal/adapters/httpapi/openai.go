@@ -61,12 +61,12 @@ func (a *API) openAIModels(ctx context.Context, _ *struct{}) (*httpserver.Object
 	return &httpserver.Object[OpenAIModels]{Body: list}, nil
 }
 
-// ChatCompletionsInput is a body in OpenAI's words, of which what isn't known is passed over.
-type ChatCompletionsInput struct {
+// OpenAIInput is a body in OpenAI's words, of which what isn't known is passed over.
+type OpenAIInput struct {
 	RawBody []byte `contentType:"application/json"`
 }
 
-func (a *API) chatCompletions(ctx context.Context, in *ChatCompletionsInput) (httpserver.Reply, error) {
+func (a *API) chatCompletions(ctx context.Context, in *OpenAIInput) (httpserver.Reply, error) {
 	asked, err := readChat(in.RawBody)
 	if err != nil {
 		return httpserver.Reply{}, err
