@@ -14,7 +14,7 @@ SPECTRAL = npx --yes @stoplight/spectral-cli@6.16.3
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration module event consumer job rename up down test test-quick race chaos bench bench-events bench-limits bench-ai profile fuzz fuzz-targets security lint lint-api verify generate
+.PHONY: help build run dev worker token shell seed migrate migration module event consumer job remove rename up down test test-quick race chaos bench bench-events bench-limits bench-ai profile fuzz fuzz-targets security lint lint-api verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ consumer: ## Write what a module does when something happened: make consumer mod
 
 job: ## Write a kind of background work: make job module=invoices name=remind cron="0 8 * * 1" do='…'
 	go run ./cmd/scaffold job $(name) --module "$(module)" --fields "$(fields)" --cron "$(cron)" --do '$(do)' --says "$(says)"
+
+remove: ## Take a module out of the product, but for its contract: make remove module=projects
+	go run ./cmd/scaffold remove $(module)
 
 rename: ## Make the clone your own: make rename module=github.com/acme/app name=Acme
 	go run ./cmd/scaffold rename --module "$(module)" --name "$(name)" $(if $(binary),--binary $(binary))

@@ -37,13 +37,15 @@ type App struct {
 
 func newApp(settings *Settings, server *httpserver.Server, modules *Modules, verifier *auth.Verifier,
 	carrier *bus.Bus, background *jobs.Client, described house, trail *audit.Log, metrics *telemetry.Metrics, roles Roles, log *zap.Logger) (*App, error) {
-	modules.Notifications.Report(modules.Describe)
 	deliveries, err := carrier.Register(described)
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range described {
 		deliveries = append(deliveries, m.Jobs...)
+		if m.Meet != nil {
+			m.Meet(modules.Describe)
+		}
 	}
 	if err := background.Register(deliveries); err != nil {
 		return nil, err
@@ -51,7 +53,11 @@ func newApp(settings *Settings, server *httpserver.Server, modules *Modules, ver
 	beside := []func(context.Context){verifier.Run}
 	if address := settings.Platform.HTTP.MetricsAddr; address != "" {
 		countEvents(metrics, carrier)
-		modules.AI.Measure(metrics)
+		for _, m := range described {
+			if m.Measure != nil {
+				m.Measure(metrics)
+			}
+		}
 		beside = append(beside, func(ctx context.Context) { metrics.Serve(ctx, address, log) })
 	}
 	for _, m := range described {

@@ -1,3 +1,5 @@
+//scaffold:needs projects
+
 package wiregen_test
 
 import (

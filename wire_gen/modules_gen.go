@@ -4,9 +4,13 @@ package wiregen
 
 import (
 	"github.com/omnistack/omnistack/modules/ai/aimod"
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
+	"github.com/omnistack/omnistack/modules/notifications"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
+	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
+	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/module"
@@ -19,8 +23,6 @@ type Modules struct {
 	Users         *usersmod.Module
 	Projects      *projectsmod.Module
 	Notifications *notificationsmod.Module
-
-	Settings *Settings // what the modules are described by that hold nothing else yet
 }
 
 // Describe returns the table of contents of every module, in the order in which they are mounted.
@@ -51,3 +53,13 @@ func (s *ModuleSettings) groups() []config.Group {
 		s.Notifications.Group(),
 	}
 }
+
+// The ports of the modules, for whoever asks them.
+
+func billingEntitlements(m *billingmod.Module) billing.Entitlements { return m.Entitlements() }
+
+func usersDirectory(m *usersmod.Module) users.Directory { return m.Directory() }
+
+func projectsCatalog(m *projectsmod.Module) projects.Catalog { return m.Catalog() }
+
+func notificationsMail(m *notificationsmod.Module) notifications.Mail { return m.Mail() }

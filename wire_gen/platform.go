@@ -11,12 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing"
-	"github.com/omnistack/omnistack/modules/billing/billingmod"
-	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
-	"github.com/omnistack/omnistack/modules/projects/projectsmod"
-	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/asyncapi"
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
@@ -25,12 +20,10 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
-	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/idempotency"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
-	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/ratelimit"
 	"github.com/omnistack/omnistack/platform/telemetry"
 	"github.com/omnistack/omnistack/schema"
@@ -187,7 +180,7 @@ func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, met
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, limiter ratelimit.Limiter, gate *auth.Gate,
 	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
-	keys *idempotency.Store, principals *auth.PrincipalCache, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
+	keys *idempotency.Store, principals *auth.PrincipalCache, plans billing.Entitlements, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -209,7 +202,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, limite
 		Limiter: limiter,
 		Rates:   settings.Platform.RateLimit,
 
-		RateFactor: func(plan string) int { return modules.Billing.Entitlements().Plan(plan).RateFactor },
+		RateFactor: func(plan string) int { return plans.Plan(plan).RateFactor },
 
 		Idempotency: keys,
 	}
@@ -252,55 +245,6 @@ func busOptions(settings *Settings) bus.Options {
 	}
 	return options
 }
-
-func aiDeps(settings *Settings, db *database.DB, events events.Publisher, clock clock.Clock, plans billing.Entitlements, log *zap.Logger) aimod.Deps {
-	return aimod.Deps{
-		DB: db, Events: events, Clock: clock, Plans: plans, Settings: &settings.AI, Environment: settings.Platform.Core.Environment,
-		NoteCatalog: func(version string, err error) {
-			if err != nil {
-				log.Error("the changed file of models can't be used: the one before it goes on", zap.Error(err))
-				return
-			}
-			log.Info("the file of models has changed", zap.String("version", version))
-		},
-	}
-}
-
-func usersDeps(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, cursors page.Cursors,
-	keys *keyring.Keyring, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
-	return usersmod.Deps{
-		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Principals: principals, Verifier: verifier,
-		Auth: settings.Platform.Auth, Settings: &settings.Users, Issuer: providers[0].Issuer,
-	}
-}
-
-func billingDeps(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, cursors page.Cursors,
-	keys *keyring.Keyring, clock clock.Clock) billingmod.Deps {
-	conf := settings.Platform
-	return billingmod.Deps{
-		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Settings: &settings.Billing,
-		LocalURL: conf.HTTP.LocalURL(), APIPrefix: conf.HTTP.APIPrefix, FrontendURL: conf.HTTP.FrontendURL,
-		DataDir: conf.Core.DataDir, Environment: conf.Core.Environment,
-	}
-}
-
-// notificationsDeps hands over the ports of the modules that are asked when a mail is written.
-func notificationsDeps(settings *Settings, db *database.DB, background *jobs.Client, cursors page.Cursors, keys *keyring.Keyring,
-	clock clock.Clock, users *usersmod.Module, projects *projectsmod.Module) notificationsmod.Deps {
-	conf := settings.Platform
-	return notificationsmod.Deps{
-		DB: db, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Settings: &settings.Notifications,
-		Directory: users.Directory(), Catalog: projects.Catalog(),
-		Product: conf.Core.ProjectName, PublicURL: conf.HTTP.PublicURL, APIPrefix: conf.HTTP.APIPrefix, FrontendURL: conf.HTTP.FrontendURL,
-		Environment: conf.Core.Environment, Output: settings.Output,
-	}
-}
-
-func entitlementsOf(billed *billingmod.Module) billing.Entitlements { return billed.Entitlements() }
-
-func accountsOf(users *usersmod.Module) auth.Accounts { return users.Accounts() }
-
-func keysOf(users *usersmod.Module) auth.Keys { return users.Keys() }
 
 func newGate(verifier *auth.Verifier, accounts auth.Accounts, keys auth.Keys, principals *auth.PrincipalCache, log *zap.Logger) *auth.Gate {
 	gate := auth.NewGate(verifier, accounts, keys, principals)

@@ -33,7 +33,6 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		newVerifier,
 		accountsOf,
 		keysOf,
-		entitlementsOf,
 		auth.NewPrincipalCache,
 		newGate,
 		moduleSet,
@@ -54,5 +53,5 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 // buildModules puts the modules together over the given platform.
 func buildModules(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger,
 	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider) (*Modules, error) {
-	panic(wire.Build(moduleSet, entitlementsOf))
+	panic(wire.Build(moduleSet))
 }

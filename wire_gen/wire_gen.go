@@ -8,6 +8,9 @@ package wiregen
 
 import (
 	"context"
+
+	"go.uber.org/zap"
+
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
@@ -23,7 +26,6 @@ import (
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/telemetry"
-	"go.uber.org/zap"
 )
 
 // Injectors from wire.go:
@@ -88,7 +90,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
-	entitlements := entitlementsOf(billingmodModule)
+	entitlements := billingEntitlements(billingmodModule)
 	aimodDeps := aiDeps(settings, db, busBus, clock, entitlements, log)
 	aimodModule, err := aimod.New(aimodDeps)
 	if err != nil {
@@ -104,7 +106,9 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Plans:   entitlements,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
-	notificationsmodDeps := notificationsDeps(settings, db, jobsClient, cursors, keyring, clock, module, projectsmodModule)
+	directory := usersDirectory(module)
+	catalog := projectsCatalog(projectsmodModule)
+	notificationsmodDeps := notificationsDeps(settings, db, jobsClient, cursors, keyring, clock, directory, catalog)
 	notificationsmodModule, err := notificationsmod.New(notificationsmodDeps)
 	if err != nil {
 		cleanup2()
@@ -117,12 +121,11 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Users:         module,
 		Projects:      projectsmodModule,
 		Notifications: notificationsmodModule,
-		Settings:      settings,
 	}
 	auditLog := audit.New(db, cursors, clock)
 	store := newIdempotency(db, clock, settings)
 	wiregenHouse := newHouse(modules, jobsClient, auditLog, store, clock, settings)
-	server, err := newServer(settings, db, client, limiter, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, store, principalCache, roles, log)
+	server, err := newServer(settings, db, client, limiter, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, store, principalCache, entitlements, roles, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -147,7 +150,7 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	if err != nil {
 		return nil, err
 	}
-	entitlements := entitlementsOf(module)
+	entitlements := billingEntitlements(module)
 	aimodDeps := aiDeps(settings, db, events2, clock2, entitlements, log)
 	aimodModule, err := aimod.New(aimodDeps)
 	if err != nil {
@@ -166,7 +169,9 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 		Plans:   entitlements,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
-	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, usersmodModule, projectsmodModule)
+	directory := usersDirectory(usersmodModule)
+	catalog := projectsCatalog(projectsmodModule)
+	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, directory, catalog)
 	notificationsmodModule, err := notificationsmod.New(notificationsmodDeps)
 	if err != nil {
 		return nil, err
@@ -177,7 +182,6 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 		Users:         usersmodModule,
 		Projects:      projectsmodModule,
 		Notifications: notificationsmodModule,
-		Settings:      settings,
 	}
 	return modules, nil
 }

@@ -110,7 +110,7 @@ func TestCatalogHoldsEveryModule(t *testing.T) {
 			t.Errorf("the settings of %s are missing", canvas.Name)
 		}
 	}
-	for _, name := range []string{"users", "projects"} {
+	for _, name := range []string{"users"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no %s among %v", name, names)
 		}

@@ -66,7 +66,7 @@ func (c *cli) serve(ctx context.Context, roles []string) error {
 		return err
 	}
 	defer cleanup()
-	c.greet(settings, does, listener.Addr(), log)
+	c.greet(settings, app, does, listener.Addr(), log)
 	return app.Serve(ctx, listener)
 }
 
@@ -84,7 +84,7 @@ func listen(ctx context.Context, conf config.HTTP) (net.Listener, error) {
 }
 
 // greet tells a developer where everything is and what to try. Elsewhere the log says it in a line.
-func (c *cli) greet(settings *wiregen.Settings, does wiregen.Roles, address net.Addr, log *zap.Logger) {
+func (c *cli) greet(settings *wiregen.Settings, app *wiregen.App, does wiregen.Roles, address net.Addr, log *zap.Logger) {
 	if !settings.Platform.Core.Environment.OnDesk() {
 		log.Info("listening", zap.Stringer("address", address))
 		return
@@ -103,17 +103,15 @@ func (c *cli) greet(settings *wiregen.Settings, does wiregen.Roles, address net.
 	if platform.HTTP.DocsEnabled {
 		fmt.Fprintf(c.stdout, "  Docs      %s/docs\n", base)
 	}
-	if settings.Notifications.ShowsMail() {
-		fmt.Fprintf(c.stdout, "  Mail      %s/dev/mail\n", base)
-	}
-	if !settings.Billing.Available() {
-		fmt.Fprintf(c.stdout, "  Stripe    %s/dev/stripe/, a simulator\n", base)
+	for _, described := range app.Modules.Describe() {
+		for _, page := range described.Pages {
+			fmt.Fprintf(c.stdout, "  %-9s %s%s  %s\n", page.Name, base, page.Path, page.Summary)
+		}
 	}
 	fmt.Fprintf(c.stdout, "  Database  %s\n\n", target)
 	if platform.Auth.Provider == config.ProviderDev {
-		// Not --json: curl has that since 7.82 only, and Ubuntu 22.04 comes with 7.81.
-		fmt.Fprintf(c.stdout, "Paste this into another terminal to create your first project:\n\n"+
-			"  curl -s %s%s/app/projects -H \"Authorization: Bearer $(%s)\" -H 'Content-Type: application/json' -d '{\"name\": \"Apollo\"}'\n\n",
+		fmt.Fprintf(c.stdout, "Paste this into another terminal to sign in as Alice:\n\n"+
+			"  curl -s %s%s/app/users/me -H \"Authorization: Bearer $(%s)\"\n\n",
 			base, platform.HTTP.APIPrefix, c.command("token --sub alice"))
 	}
 }

@@ -6,6 +6,7 @@
 //	go run ./cmd/scaffold event NAME          write an event that a module publishes
 //	go run ./cmd/scaffold consumer NAME       write what a module does when something happened
 //	go run ./cmd/scaffold job NAME            write a kind of background work of a module
+//	go run ./cmd/scaffold remove NAME         take a module out, but for its contract
 //	go run ./cmd/scaffold rename              make the product one's own
 //	go run ./cmd/scaffold wiring              write the list of modules from the folders
 //	go run ./cmd/scaffold canvas              write the README.md of every module
@@ -45,6 +46,7 @@ func newScaffold() *cobra.Command {
 	root.AddCommand(newEvent())
 	root.AddCommand(newConsumer())
 	root.AddCommand(newJob())
+	root.AddCommand(newRemove())
 	root.AddCommand(newRename())
 	root.AddCommand(newWiring())
 	root.AddCommand(newCanvas())

@@ -9,7 +9,6 @@ import (
 	"go/token"
 	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -223,6 +222,7 @@ func (d *templateData) places() map[string][]string {
 	places := map[string][]string{
 		"contract/doc.go":        {home, "doc.go"},
 		"contract/ports.go":      {home, "ports.go"},
+		"contract/null.go":       {home, "null.go"},
 		"contract/events.go":     {home, "events.go"},
 		"fake/fake.go":           {home, d.Name + "test", d.Name + "test.go"},
 		"mod/mod.go":             {home, d.Name + "mod", d.Name + "mod.go"},
@@ -312,18 +312,14 @@ func (d *templateData) join(ctx context.Context, root string, pages []page, out 
 		return err
 	}
 	// The rest is made by programs that have the new module in them.
-	for _, step := range [][]string{
+	err = steps(ctx, root, out, [][]string{
 		{"tool", "wire", "./wire_gen"},
 		{"run", "./cmd/scaffold", "migrate", "diff", "add_" + d.Name},
 		{"run", "./cmd/scaffold", "canvas"},
 		{"vet", "./modules/" + d.Name + "/...", "./wire_gen", "./test/api"},
-	} {
-		fmt.Fprintln(out, "go "+strings.Join(step, " "))
-		command := exec.CommandContext(ctx, "go", step...) //nolint:gosec // the steps are the ones above
-		command.Dir, command.Stdout, command.Stderr = root, out, out
-		if err := command.Run(); err != nil {
-			return fmt.Errorf("go %s: %w", strings.Join(step, " "), err)
-		}
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "\nmodules/%[1]s is there, and served at /app/%[1]s by `make run`. What only you can say:\n"+
 		"  - what the context owns and refuses, in modules/%[1]s/doc.go\n"+

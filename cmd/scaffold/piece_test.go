@@ -1,3 +1,5 @@
+//scaffold:needs billing projects
+
 package main
 
 import (

@@ -35,7 +35,9 @@ func TestModulesAreJoinedByWhatTheyHave(t *testing.T) {
 		"go.mod":                         "module example.com/house\n\ngo 1.26\n",
 		"wire_gen/platform.go":           "package wiregen\n\nfunc zebrasDeps() {}\n",
 		"modules/ai/doc.go":              "package ai\n",
-		"modules/ai/aimod/x.go":          "package aimod\n\ntype Settings struct{}\n\nfunc Describe() {}\n",
+		"modules/ai/aimod/x.go":          "package aimod\n\ntype (\n\tDeps struct{}\n\tSettings struct{}\n)\n\nfunc New() {}\n",
+		"modules/left/doc.go":            "package left\n\ntype Port interface{ Ask() }\n\ntype Null struct{}\n",
+		"modules/zebras/ports.go":        "package zebras\n\ntype Stripes interface{ Count() int }\n",
 		"modules/apples/doc.go":          "package apples\n",
 		"modules/apples/internal/x.go":   "package internal\n\nimport _ \"example.com/house/modules/zebras\"\n",
 		"modules/apples/applesmod/x.go":  "package applesmod\n\ntype Deps struct{}\n\nfunc New() {}\n",
@@ -65,12 +67,16 @@ func TestModulesAreJoinedByWhatTheyHave(t *testing.T) {
 	list, set := read("wire_gen/modules_gen.go"), read("wire_gen/moduleset_gen.go")
 	for text, wants := range map[string][]string{
 		list: {
-			`"example.com/house/modules/ai/aimod"`, "Zebras *zebrasmod.Module Apples *applesmod.Module Settings",
-			"aimod.Describe(&m.Settings.AI), m.Zebras.Describe(), m.Apples.Describe(), }", "AI aimod.Settings Zebras zebrasmod.Settings }",
-			"s.AI.Group(), s.Zebras.Group(), }",
+			`"example.com/house/modules/ai/aimod"`, "AI *aimod.Module Zebras *zebrasmod.Module Apples *applesmod.Module }",
+			`m.AI.Describe(), { Name: "left", Summary: "Left was removed. Its contract is left.", }, m.Zebras.Describe(), m.Apples.Describe(), }`, "AI aimod.Settings Zebras zebrasmod.Settings }",
+			"s.AI.Group(), s.Zebras.Group(), }", "func zebrasStripes(m *zebrasmod.Module) zebras.Stripes { return m.Stripes() }",
+			"func leftPort() left.Port { return left.Null{} }",
 		},
 		read("test/api/accesses_gen_test.go"): {"slices.Concat( houseAccesses, applesAccesses, )"},
-		set:                                   {`zebrasDeps, zebrasmod.New, wire.Struct(new(applesmod.Deps), "*"), applesmod.New, wire.Struct(new(Modules), "*"), )`},
+		set: {
+			`wire.Struct(new(aimod.Deps), "*"), aimod.New, leftPort, zebrasDeps, zebrasmod.New, zebrasStripes,`,
+			`wire.Struct(new(applesmod.Deps), "*"), applesmod.New, wire.Struct(new(Modules), "*"), )`,
+		},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(text, want) {
@@ -79,9 +85,17 @@ func TestModulesAreJoinedByWhatTheyHave(t *testing.T) {
 		}
 	}
 
-	write(t, root, map[string]string{"modules/zebras/zebrasmod/x.go": "package zebrasmod\n"})
-	if _, err := scaffold(t, "wiring", "--root", root); err == nil || !strings.Contains(err.Error(), "zebrasmod") {
-		t.Errorf("a module that nothing can be made of: %v", err)
+	for path, why := range map[string]string{"modules/left/doc.go": "a Null that stands for its ports", "modules/zebras/zebrasmod/x.go": "zebrasmod hasn't New and Deps"} {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		poor := strings.ReplaceAll(strings.ReplaceAll(string(text), "type Null struct{}", ""), "func New() {}", "")
+		write(t, root, map[string]string{path: poor})
+		if _, err := scaffold(t, "wiring", "--root", root); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v", path, err)
+		}
+		write(t, root, map[string]string{path: string(text)})
 	}
 }
 

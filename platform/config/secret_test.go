@@ -195,7 +195,7 @@ func TestSecretKeyCannotBeKept(t *testing.T) {
 // shows none.
 func TestSecretsOfOneSetting(t *testing.T) {
 	for text, want := range map[string][]string{
-		"": nil, "a": {"a"}, "a,b": {"a", "b"}, " a , b ": {"a", "b"}, "a,,b": {"a", "", "b"}, "a,": {"a", ""},
+		"": nil, "a": {"a"}, "a,b": {"a", "b"}, "a , b": {"a", "b"}, "a,,b": {"a", "", "b"}, "a,": {"a", ""},
 	} {
 		var got []string
 		list := config.Secret(text).List()

@@ -30,7 +30,14 @@ type Descriptor struct {
 	Tables    []Table                    // its tables, and whose data they hold
 	Settings  config.Group               // what it reads from the environment
 	Metrics   []string                   // the metrics it reports
+	Measure   func(Meter)                // adds them, where somebody gathers metrics; nil if there are none
 	Run       func(ctx context.Context)  // what it does beside the API in the same process, until ctx ends; nil for nothing
+
+	Pages []Page // what it shows to whoever develops, with the settings that it has
+
+	// Meet is called once, when all modules are put together, with what describes them. It is nil but for a module that speaks of
+	// the others, such as the one that writes the daily report.
+	Meet func(modules func() []Descriptor)
 
 	Reporter Reporter // counts for the daily report; nil if it has nothing to say there
 	Exporter Exporter // hands out a person's data; nil if it holds none
@@ -53,6 +60,19 @@ type Job struct {
 
 	// Run works a job with its arguments, as JSON.
 	Run func(ctx context.Context, args []byte) error
+}
+
+// Meter takes counts that are read when they are asked for, as telemetry.Metrics does: one for each combination of the labels'
+// values, which read tells.
+type Meter interface {
+	Counts(name, help string, labels []string, read func(tell func(count int64, values ...string)))
+}
+
+// Page is something to look at in a browser while developing. The program names it when it starts.
+type Page struct {
+	Name    string // one word, such as "Mail"
+	Path    string // such as "/dev/mail"
+	Summary string // a few words, such as "what isn't sent"
 }
 
 // Port is an interface in the module's contract package that other modules may call.

@@ -14,7 +14,18 @@ import (
 	"github.com/omnistack/omnistack/test/apptest"
 )
 
+const (
+	me     = api + "/app/users/me"
+	people = api + "/admin/users"
+)
+
 func claims(subject string) auth.DevClaims { return auth.DevClaims{Subject: subject} }
+
+// as returns the API as somebody with a role that the token names.
+func as(t *testing.T, app *apptest.App, subject, role string) *testkit.API {
+	t.Helper()
+	return app.As(app.Token(t, auth.DevClaims{Subject: subject, Role: role}))
+}
 
 func quote(t *testing.T, value any) string {
 	t.Helper()
@@ -107,18 +118,20 @@ func refusesStrangers(t *testing.T, app *apptest.App, method, path string) {
 	app.Do(t, method, path+"?access_token="+good).WantError(401, "UNAUTHENTICATED")
 }
 
+// program is the body that makes an API key.
+const program = `{"name": "Apollo", "scopes": ["read"]}`
+
 func TestASuspendedAccountIsShutOutAndComesBackWhole(t *testing.T) {
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
 		alice, bob := app.User(t, "alice"), app.User(t, "bob")
-		mine := alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201).Header.Get("Location")
+		mine := alice.Do(t, "POST", keys, testkit.Body(program)).Want(201).Header.Get("Location")
 		bob.Do(t, "GET", me).Want(200)
 
 		app.Change(t, "UPDATE users SET is_active = ? WHERE id = ?", false, "alice")
 		apptest.Await(t, "the suspension to count", func() bool { return alice.Do(t, "GET", me).Status == 403 })
 		before := contents(t, app)
 		for _, request := range []struct{ method, path, body string }{
-			{"GET", me, ""}, {"PATCH", me, `{"full_name": "Ada"}`}, {"GET", projects, ""}, {"GET", mine, ""},
-			{"POST", projects, `{"name": "Gemini"}`}, {"PATCH", mine, `{"name": "Gemini"}`}, {"DELETE", mine, ""},
+			{"GET", me, ""}, {"PATCH", me, `{"full_name": "Ada"}`}, {"GET", keys, ""}, {"POST", keys, program}, {"DELETE", mine, ""},
 		} {
 			alice.Do(t, request.method, request.path, testkit.Body(request.body)).WantError(403, "FORBIDDEN")
 		}
@@ -129,7 +142,8 @@ func TestASuspendedAccountIsShutOutAndComesBackWhole(t *testing.T) {
 
 		app.Change(t, "UPDATE users SET is_active = ? WHERE id = ?", true, "alice")
 		apptest.Await(t, "the end of the suspension", func() bool { return alice.Do(t, "GET", me).Status == 200 })
-		alice.Do(t, "GET", mine).Want(200).WantJSON("name", "Apollo")
+		alice.Do(t, "GET", keys).Want(200).WantJSON("total", 1).WantJSON("items.0.name", "Apollo")
+		alice.Do(t, "DELETE", mine).Want(204)
 	})
 }
 
@@ -142,8 +156,8 @@ func TestADeletedAccountDoesNotComeBackByItsToken(t *testing.T) {
 		for method, body := range map[string]string{"GET": "", "PATCH": `{"full_name": "Ada"}`, "DELETE": ""} { // it is not "not found"
 			alice.Do(t, method, me, testkit.Body(body)).WantError(403, "FORBIDDEN")
 		}
-		apptest.Await(t, "the deletion to count", func() bool { return alice.Do(t, "GET", projects).Status == 403 })
-		alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).WantError(403, "FORBIDDEN")
+		apptest.Await(t, "the deletion to count", func() bool { return alice.Do(t, "GET", keys).Status == 403 })
+		alice.Do(t, "POST", keys, testkit.Body(program)).WantError(403, "FORBIDDEN")
 		app.User(t, "alice").Do(t, "GET", me).WantError(403, "FORBIDDEN") // a new token of the same person
 		if users, living := testkit.Rows(t, app.DB, "users", ""), testkit.Rows(t, app.DB, "users", "deleted_at IS NULL"); users != 1 || living != 0 {
 			t.Errorf("there are %d users, %d of them alive", users, living)
@@ -208,9 +222,9 @@ func TestAnotherPrefix(t *testing.T) {
 	app := apptest.Start(t, database.SQLite, "API_V1_STR=/backend/v9")
 	alice := app.User(t, "alice")
 
-	made := alice.Do(t, "POST", "/backend/v9/app/projects", testkit.Body(`{"name": "Apollo"}`)).Want(201)
-	made.WantHeader("Location", "/backend/v9/app/projects/"+made.Text("id"))
-	alice.Do(t, "GET", made.Header.Get("Location")).Want(200).WantJSON("name", "Apollo")
+	made := alice.Do(t, "POST", "/backend/v9/app/api-keys", testkit.Body(program)).Want(201)
+	made.WantHeader("Location", "/backend/v9/app/api-keys/"+made.Text("id"))
+	alice.Do(t, "DELETE", made.Header.Get("Location")).Want(204)
 	app.Do(t, "GET", "/backend/v9/public/health").Want(200)
 	app.Do(t, "POST", "/backend/v9/public/auth/dev-token", testkit.Body(`{"sub": "alice"}`)).Want(200)
 
@@ -221,7 +235,7 @@ func TestAnotherPrefix(t *testing.T) {
 			t.Errorf("the document has %s", path)
 		}
 	}
-	for _, path := range []string{projects, me, "/api/v1/public/health"} {
+	for _, path := range []string{keys, me, "/api/v1/public/health"} {
 		alice.Do(t, "GET", path).WantError(404, "NOT_FOUND")
 	}
 }

@@ -10,4 +10,5 @@ var accesses = slices.Concat(
 	aiAccesses,
 	billingAccesses,
 	projectsAccesses,
+	notificationsAccesses,
 )

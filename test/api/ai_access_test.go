@@ -1,3 +1,5 @@
+//scaffold:needs ai
+
 package api
 
 const ai = api + "/app/ai"

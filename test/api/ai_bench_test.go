@@ -1,3 +1,5 @@
+//scaffold:needs ai billing
+
 package api
 
 import (

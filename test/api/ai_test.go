@@ -1,3 +1,5 @@
+//scaffold:needs ai billing
+
 package api
 
 import (
@@ -156,7 +158,7 @@ func TestTheSameAnswerAgainCostsNothing(t *testing.T) {
 
 func TestAPlanOpensRoutes(t *testing.T) {
 	t.Parallel()
-	app := apptest.Start(t, database.SQLite, builtIn)
+	app := apptest.Start(t, database.SQLite, apptest.BuiltInPlans)
 	s, alice := shop{app}, app.User(t, "alice")
 	const hard, named = `{"prompt": "Compare these two designs"}`, `{"prompt": "Hello", "model": "sim-large"}`
 	alice.Do(t, "POST", ai+"/complete", testkit.Body(hard)).Want(200).WantJSON("route", "simple").
@@ -435,5 +437,25 @@ func TestNoProviderHearsWhatIsMasked(t *testing.T) {
 	}
 	if heard != "Call [phone] or [email]." {
 		t.Errorf("alice hears %q", heard)
+	}
+}
+
+func TestWhatModelsTakeIsMeasured(t *testing.T) {
+	t.Parallel()
+	app := apptest.Start(t, database.SQLite, measured)
+	alice := app.User(t, "alice")
+	alice.Do(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Say hello", "model": "sim-small", "max_tokens": 3}`)).Want(200)
+	alice.Do(t, "POST", ai+"/complete", testkit.Body(`{"prompt": "Say hello", "model": "sim-fault-500"}`)).WantError(502, "EXTERNAL_SERVICE_ERROR")
+	for _, line := range []string{
+		`omnistack_ai_calls_total{model="sim-small",provider="sim",status="completed"} 1`,
+		`omnistack_ai_calls_total{model="other",provider="sim",status="failed"} 1`,
+		`omnistack_ai_requests_total{model="other",provider="sim"} 2`,
+		`omnistack_ai_tokens_total{kind="completion",model="sim-small",provider="sim"} 3`,
+		`omnistack_ai_cost_microdollars_total{model="sim-small",provider="sim"} 1`,
+		`omnistack_ai_breaker_openings_total{model="sim-small",provider="sim"} 0`,
+	} {
+		if !metrics(t, app, line) {
+			t.Errorf("there is no line %s", line)
+		}
 	}
 }

@@ -1,3 +1,5 @@
+//scaffold:needs billing
+
 package api
 
 import (
@@ -15,14 +17,14 @@ var billingAccesses = []access{
 		return billing + "/portal"
 	}},
 	{route: "POST " + billing + "/checkout", want: persons(201, 201), body: purchase},
-	{route: "POST " + api + "/public/webhooks/stripe", want: everybody(400), body: `{"id": "evt_1"}`},
+	{route: "POST " + api + "/public/webhooks/stripe", want: everybody(400), body: `{"id": "evt_1"}`, free: true},
 	{route: "GET " + api + "/admin/billing/revenue", want: admins(200, 200)},
 	{route: "GET " + api + "/admin/billing/webhooks", want: admins(200, 200)},
 	{route: "POST " + api + "/admin/billing/webhooks/{id}/replay", want: admins(202, 202), path: (*matrix).webhook},
 
-	{route: "GET /dev/stripe/*rest", want: everybody(200), path: fixed("/dev/stripe/"), shows: true},
-	{route: "POST /dev/stripe/*rest", want: everybody(400), path: fixed("/dev/stripe/clock")},
-	{route: "DELETE /dev/stripe/*rest", want: everybody(401), path: fixed("/dev/stripe/v1/customers/cus_1")},
+	{route: "GET /dev/stripe/*rest", want: everybody(200), path: fixed("/dev/stripe/"), shows: true, free: true},
+	{route: "POST /dev/stripe/*rest", want: everybody(400), path: fixed("/dev/stripe/clock"), free: true},
+	{route: "DELETE /dev/stripe/*rest", want: everybody(401), path: fixed("/dev/stripe/v1/customers/cus_1"), free: true},
 }
 
 const purchase = `{"plan": "pro", "interval": "monthly"}`

@@ -1,3 +1,5 @@
+//scaffold:needs billing
+
 package api
 
 import (
@@ -20,7 +22,7 @@ func TestAPersonBuysAPlan(t *testing.T) {
 		_, _ = w.Write([]byte("<h1>The web app</h1>"))
 	}))
 	t.Cleanup(frontend.Close)
-	app := apptest.Start(t, database.SQLite, builtIn, "FRONTEND_URL="+frontend.URL)
+	app := apptest.Start(t, database.SQLite, apptest.BuiltInPlans, "FRONTEND_URL="+frontend.URL)
 	s, alice, browser := shop{app}, app.User(t, "alice"), testkit.NewBrowser(t)
 	look := func(name string) {
 		picture := browser.Screenshot()

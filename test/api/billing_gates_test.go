@@ -1,3 +1,5 @@
+//scaffold:needs ai billing notifications projects
+
 package api
 
 import (
@@ -16,9 +18,6 @@ import (
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
-
-// builtIn has the built-in plans count, of which tests usually are free.
-const builtIn = "BILLING_CATALOG_FILE="
 
 // Of ten projects at once those are made that the plan includes. Paying makes room at once, and a downgrade takes none away.
 func TestAPlanLimitsProjects(t *testing.T) {
@@ -64,7 +63,7 @@ func TestAPlanLimitsProjects(t *testing.T) {
 		})
 		alice.Do(t, "GET", projects).Want(200).WantJSON("total", 4.0)
 		alice.Do(t, "PATCH", fourth.Header.Get("Location"), testkit.Body(`{"name": "Still mine"}`)).Want(200)
-	}, builtIn)
+	}, apptest.BuiltInPlans)
 }
 
 // A plan counts wherever a user is known, for API keys too, within seconds: in the copy of users, and in the limit of calls.
@@ -88,7 +87,7 @@ func TestAPlanCountsEverywhere(t *testing.T) {
 		s.press(t, portal, "end", "subscription", subscription)
 		apptest.Await(t, "the old limit", func() bool { return limit(alice) == "1000" && limit(key) == "1000" })
 		alice.Do(t, "GET", me).Want(200).WantJSON("subscription_plan", "free").WantJSON("subscription_status", "canceled")
-	}, builtIn, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_DEFAULT=1000/second")
+	}, apptest.BuiltInPlans, "RATE_LIMIT_ENABLED=true", "RATE_LIMIT_DEFAULT=1000/second")
 }
 
 // What people must know of they are told, once: that a trial begins, that it ends, that a payment failed, that all is over.
@@ -120,7 +119,7 @@ func TestPeopleAreToldOfTheirSubscription(t *testing.T) {
 				t.Errorf("no mail says %q", subject)
 			}
 		}
-	}, builtIn)
+	}, apptest.BuiltInPlans)
 }
 
 // settle waits until all that happened at Stripe has led to what it leads to.
@@ -143,7 +142,7 @@ func (s shop) awaitTold(t *testing.T, topic string, times int) {
 // TestWhatAICostsIsReported proves that Stripe hears, once, what the calls of a customer cost, and nothing of others'.
 func TestWhatAICostsIsReported(t *testing.T) {
 	t.Parallel()
-	app := apptest.Start(t, database.SQLite, builtIn, "STRIPE_AI_METER=ai_cost")
+	app := apptest.Start(t, database.SQLite, apptest.BuiltInPlans, "STRIPE_AI_METER=ai_cost")
 	s, alice, bob := shop{app}, app.User(t, "alice"), app.User(t, "bob")
 	s.buy(t, alice, "pro", "monthly")
 	var cost int64 // in microdollars, each call's rounded up

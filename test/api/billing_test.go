@@ -1,3 +1,5 @@
+//scaffold:needs billing
+
 package api
 
 import (
@@ -174,7 +176,7 @@ func TestALifeOfASubscription(t *testing.T) {
 		if text := s.page(t, s.checkout(t, alice, "pro", "yearly")); strings.Contains(text, "are free") {
 			t.Error("there is a second trial")
 		}
-	}, builtIn)
+	}, apptest.BuiltInPlans)
 }
 
 func TestTwoCheckoutsAtOnceMakeOneCustomer(t *testing.T) {
@@ -228,7 +230,7 @@ func TestLosingStripe(t *testing.T) {
 		s.subscription(t, alice).WantJSON("plan", "pro")
 		alice.Do(t, "GET", billing+"/invoices").Want(200).WantJSON("total", 1.0)
 		alice.Do(t, "GET", billing+"/plans").Want(200)
-		alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201)
+		alice.Do(t, "PATCH", me, testkit.Body(`{"full_name": "Alice"}`)).Want(200)
 		s.knobs(t, `{"outage": false}`)
 		s.buy(t, bob, "pro", "monthly")
 	})

@@ -1,7 +1,8 @@
+//scaffold:needs notifications projects
+
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -65,34 +66,4 @@ func TestNothingPersonalLeaks(t *testing.T) {
 			t.Errorf("the log doesn't even name the user's id, so this test sees nothing: %s", text)
 		}
 	}, "EMAIL_PROVIDER=smtp", "SMTP_HOST=127.0.0.1", "SMTP_PORT=1", "SMTP_TLS=none", "SMTP_USERNAME=numbat", "SMTP_PASSWORD="+canaries["password"])
-}
-
-// whole returns everything that a query finds, as one text.
-func whole(t *testing.T, app *apptest.App, query string) string {
-	t.Helper()
-	var found []map[string]any
-	if err := app.DB.Read(t.Context()).Raw(query).Scan(&found).Error; err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	for _, row := range found {
-		for column, value := range row {
-			if raw, isBytes := value.([]byte); isBytes {
-				row[column] = string(raw)
-			}
-		}
-	}
-	text, err := json.Marshal(found)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// logged returns everything that was logged, as one text.
-func logged(app *apptest.App) string {
-	var text strings.Builder
-	for _, entry := range app.Logs.All() {
-		fmt.Fprintln(&text, entry.LoggerName, entry.Message, entry.ContextMap())
-	}
-	return text.String()
 }

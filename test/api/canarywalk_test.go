@@ -1,3 +1,5 @@
+//scaffold:needs notifications
+
 package api
 
 import (

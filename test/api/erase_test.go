@@ -1,3 +1,5 @@
+//scaffold:needs projects
+
 package api
 
 import (
@@ -6,14 +8,6 @@ import (
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
-
-// erased tells whether everybody who has to has erased the one user who was deleted.
-func erased(t *testing.T, app *apptest.App) bool {
-	t.Helper()
-	const who = "LIKE '%.erase_user'"
-	erasers := testkit.Rows(t, app.DB, "events_consumers", "name "+who)
-	return erasers > 0 && testkit.Rows(t, app.DB, "events_inbox", "consumer "+who) == erasers
-}
 
 // What a request that was on its way writes about a deleted user, after the modules have erased, goes too.
 func TestWhatComesAfterTheErasureGoes(t *testing.T) {

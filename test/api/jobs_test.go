@@ -92,7 +92,7 @@ func newWorkshop(t *testing.T, app *apptest.App) workshop {
 	w := workshop{app, client, app.As(app.Token(t, auth.DevClaims{Subject: "root", Role: "admin"})), goOn}
 	w.admin.Do(t, "GET", "/api/v1/app/users/me").Want(200)
 	apptest.Await(t, "the jobs that a new user makes", func() bool {
-		return testkit.Rows(t, app.DB, "notifications_mails", "state <> 'queued'") == 1 && testkit.Rows(t, app.DB, "river_job", "state <> 'completed'") == 0
+		return testkit.Rows(t, app.DB, "river_job", "state <> 'completed'") == 0
 	})
 	app.Change(t, "DELETE FROM river_job")
 	return w

@@ -1,3 +1,5 @@
+//scaffold:needs notifications projects
+
 package api
 
 import (
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/platform/webhook/webhooktest"
@@ -23,11 +26,9 @@ import (
 )
 
 const (
-	notified    = "/api/v1/app/notifications"
-	preferences = notified + "/preferences"
-	contact     = "/api/v1/public/contact"
-	resend      = "/api/v1/public/webhooks/resend"
-	sendgrid    = "/api/v1/public/webhooks/sendgrid"
+	contact  = "/api/v1/public/contact"
+	resend   = "/api/v1/public/webhooks/resend"
+	sendgrid = "/api/v1/public/webhooks/sendgrid"
 )
 
 // newcomer returns the API of somebody who has just signed in, once the welcome has arrived.
@@ -350,4 +351,36 @@ func TestWebhooksWithoutASecretAreNotThere(t *testing.T) {
 			app.Do(t, "POST", path, testkit.Body(`{}`)).WantError(404, "NOT_FOUND")
 		}
 	})
+}
+
+// The form counts as an attempt to sign in does, with which it shares a limit.
+func TestTheContactFormIsLimited(t *testing.T) {
+	app := apptest.Start(t, database.SQLite, limitsOn, "RATE_LIMIT_AUTH=2/day", "CONTACT_TO_ADDRESS=team@example.com")
+	const form = `{"name": "Eve", "email": "eve@example.org", "message": "Hello"}`
+	for range 2 {
+		app.Do(t, "POST", contact, testkit.Body(form)).Want(202).WantHeader("RateLimit-Policy", `"auth";q=2;w=86400`)
+	}
+	app.Do(t, "POST", contact, testkit.Body(form)).WantError(429, "RATE_LIMIT_EXCEEDED")
+	app.As("guessed").Do(t, "GET", me).WantError(429, "RATE_LIMIT_EXCEEDED")
+}
+
+func TestStrangersMayRepeatACall(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		letter := testkit.Body(`{"name": "Ada", "email": "ada@example.com", "message": "Hello there"}`)
+		first := app.Do(t, "POST", contact, letter, under("k")).Want(202)
+		wantReplay(t, first, app.Do(t, "POST", contact, letter, under("k")))
+		app.Do(t, "POST", contact, letter, under("l")).Want(202).WantHeader("Idempotent-Replayed", "")
+		// Somebody else behind the same address may have the same key.
+		other := testkit.Body(`{"name": "Grace", "email": "grace@example.com", "message": "Hello you"}`)
+		app.Do(t, "POST", contact, other, under("k")).Want(202).WantHeader("Idempotent-Replayed", "")
+		if rows := testkit.Rows(t, app.DB, "notifications_mails", ""); rows != 3 {
+			t.Errorf("there are %d mails", rows)
+		}
+		rows := whole(t, app, "SELECT * FROM idempotency_keys WHERE status = 202")
+		for _, text := range []string{"127.0.0.1", "ada@example.com", "Hello"} {
+			if len(rows) < len("[{}]") || strings.Contains(rows, text) {
+				t.Errorf("the table of keys holds %q: %s", text, rows)
+			}
+		}
+	}, "CONTACT_TO_ADDRESS=team@example.com")
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -11,26 +10,6 @@ import (
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
-
-const people = "/api/v1/admin/users"
-
-// as returns the API as somebody with a role that the token names.
-func as(t *testing.T, app *apptest.App, subject, role string) *testkit.API {
-	t.Helper()
-	return app.As(app.Token(t, auth.DevClaims{Subject: subject, Role: role}))
-}
-
-// told returns the names of what was published about something, in that order.
-func told(t *testing.T, app *apptest.App, aggregate string) []string {
-	t.Helper()
-	var names []string
-	for _, row := range app.Rows(t, "events_outbox", "id") {
-		if row["aggregate"] == aggregate {
-			names = append(names, row["name"].(string))
-		}
-	}
-	return names
-}
 
 func wantTold(t *testing.T, app *apptest.App, aggregate string, want ...string) {
 	t.Helper()
@@ -163,7 +142,7 @@ func TestWhatAdministratorsDoCountsEverywhere(t *testing.T) {
 			becomes(`{"is_active": true}`, me, 200)
 			root.Do(t, "DELETE", people+"/alice").Want(204)
 			aliceHere.Do(t, "GET", me).WantError(403, "FORBIDDEN")
-			apptest.Await(t, "the other process to know of the deletion", func() bool { return aliceThere.Do(t, "GET", projects).Status == 403 })
+			apptest.Await(t, "the other process to know of the deletion", func() bool { return aliceThere.Do(t, "GET", me).Status == 403 })
 		})
 	}
 }
@@ -190,76 +169,11 @@ func TestTheLastSuperadminStays(t *testing.T) {
 	})
 }
 
-// An account is gone at once, for good and once, and then so is what other modules hold of it.
-func TestADeletedAccountIsGoneEverywhere(t *testing.T) {
-	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
-		admin, bob := as(t, app, "ann", "admin"), app.User(t, "bob")
-		bob.Do(t, "POST", projects, testkit.Body(`{"name": "Gemini"}`)).Want(201)
-		for subject, remove := range map[string]func(alice *testkit.API) []int{
-			"alice": func(alice *testkit.API) []int {
-				alice.Do(t, "DELETE", me, testkit.Header("If-Match", `"7"`)).WantError(412, "PRECONDITION_FAILED")
-				return atOnce(func() *testkit.Response { return alice.Do(t, "DELETE", me) })
-			},
-			"amy": func(*testkit.API) []int {
-				admin.Do(t, "DELETE", people+"/amy", testkit.Header("If-Match", `"7"`)).WantError(412, "PRECONDITION_FAILED")
-				return atOnce(func() *testkit.Response { return admin.Do(t, "DELETE", people+"/amy") })
-			},
-			"ada": func(ada *testkit.API) []int {
-				answer := ada.Do(t, "DELETE", me).Want(202).WantJSON("", map[string]any{"status": "deleting"})
-				return []int{answer.Status}
-			},
-		} {
-			user := app.User(t, subject)
-			user.Do(t, "PATCH", me, testkit.Body(`{"full_name": "Somebody"}`)).Want(200)
-			user.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201)
-			deleted := 0
-			for _, status := range remove(user) {
-				switch status {
-				case http.StatusAccepted, http.StatusNoContent:
-					deleted++
-				case http.StatusForbidden, http.StatusNotFound: // too late: the token is refused, or the user isn't there
-				default:
-					t.Errorf("%s: a deletion answers %d", subject, status)
-				}
-			}
-			if deleted != 1 {
-				t.Errorf("%s was deleted %d times", subject, deleted)
-			}
-
-			user.Do(t, "GET", me).WantError(403, "FORBIDDEN")
-			app.User(t, subject).Do(t, "DELETE", me).WantError(403, "FORBIDDEN") // a new token of the same person
-			admin.Do(t, "GET", people+"/"+subject).WantError(404, "NOT_FOUND")
-			admin.Do(t, "DELETE", people+"/"+subject).WantError(404, "NOT_FOUND")
-			admin.Do(t, "GET", people+"?q=somebody").Want(200).WantJSON("total", 0)
-			wantTold(t, app, subject, "users.user_registered.v1", "users.user_profile_changed.v1", "users.user_deleted.v1")
-			apptest.Await(t, "the projects to be erased", func() bool {
-				return testkit.Rows(t, app.DB, "projects", "owner_id = ?", subject) == 0
-			})
-		}
-		bob.Do(t, "GET", projects).Want(200).WantJSON("total", 1)
-	})
-}
-
 // atOnce does a request sixteen times at once and returns the statuses.
 func atOnce(request func() *testkit.Response) []int {
 	statuses := make([]int, 16)
 	together(len(statuses), func(i int) { statuses[i] = request().Status })
 	return statuses
-}
-
-func TestProjectsTellWhatHappens(t *testing.T) {
-	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
-		alice := app.User(t, "alice")
-		made := alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201)
-		one := made.Header.Get("Location")
-		alice.Do(t, "PATCH", one, testkit.Body(`{"description": "to the moon"}`)).Want(200)
-		alice.Do(t, "PATCH", one, testkit.Body(`{"name": "Apollo"}`)).Want(200)
-		alice.Do(t, "PATCH", one, testkit.Body(`{"name": "Artemis"}`)).Want(200)
-		alice.Do(t, "PATCH", one, testkit.Body(`{"name": ""}`)).Want(422)
-		alice.Do(t, "DELETE", one).Want(204)
-		alice.Do(t, "DELETE", one).Want(404)
-		wantTold(t, app, made.Text("id"), "projects.project_created.v1", "projects.project_renamed.v1", "projects.project_deleted.v1")
-	})
 }
 
 // Who is a superadmin by the word of the identity provider can't be suspended or deleted by a plain administrator, and can

@@ -1,3 +1,5 @@
+//scaffold:needs projects
+
 package api
 
 import (
@@ -9,11 +11,6 @@ import (
 
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
-)
-
-const (
-	me       = "/api/v1/app/users/me"
-	projects = "/api/v1/app/projects"
 )
 
 // canary stands for a value that must not come back in an error.
@@ -181,26 +178,6 @@ func TestBadInputIsRefusedInTheEnvelopeAndChangesNothing(t *testing.T) {
 			})
 		}
 	})
-}
-
-// namesField tells whether details.errors has a message for the field.
-func namesField(answer *testkit.Response, field string) bool {
-	listed, _ := answer.JSON("error.details.errors").([]any)
-	for _, entry := range listed {
-		if e, ok := entry.(map[string]any); ok && e["field"] == field && e["message"] != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// contents returns all that the modules keep.
-func contents(t *testing.T, app *apptest.App) [][]map[string]any {
-	t.Helper()
-	return [][]map[string]any{
-		app.Rows(t, "users", "id"), app.Rows(t, "users_identities", "issuer, subject"), app.Rows(t, "projects", "id"),
-		app.Rows(t, "users_api_keys", "id"),
-	}
 }
 
 func TestACursorIsGoodForOneListOnly(t *testing.T) {

@@ -1,28 +1,15 @@
+//scaffold:needs projects
+
 package api
 
 import (
 	"fmt"
 	"strconv"
-	"sync"
 	"testing"
 
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
-
-// together runs the function that many times at once and returns when all have ended.
-func together(count int, run func(number int)) {
-	var running sync.WaitGroup
-	ready := make(chan struct{})
-	for number := range count {
-		running.Go(func() {
-			<-ready
-			run(number)
-		})
-	}
-	close(ready)
-	running.Wait()
-}
 
 func TestSixtyFourFirstRequestsMakeOneUser(t *testing.T) {
 	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {

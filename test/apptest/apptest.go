@@ -104,6 +104,9 @@ func StartOn(t testing.TB, options database.Options, settings ...string) *App {
 	}
 }
 
+// BuiltInPlans is the setting by which the built-in plans count.
+const BuiltInPlans = "BILLING_CATALOG_FILE="
+
 // Plans writes a file of plans in which the free one includes any number of projects, and returns where.
 func Plans(t testing.TB) string {
 	t.Helper()

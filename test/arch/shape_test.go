@@ -54,7 +54,7 @@ func shapeRules() []rule {
 		{
 			name: "modules-are-complete",
 			says: "Each folder of modules/ has a contract whose doc.go says what the context owns and what it refuses, a composition " +
-				"root that wiregen.Catalog knows, and a canvas, README.md.",
+				"root that wiregen.Catalog knows, and a canvas, README.md. Where it has ports, a Null stands for them when the module is removed; the users stay.",
 			check: func(t *tree) []string {
 				var broken []string
 				folders, _ := fs.Glob(t.root, "modules/*/*") // the pattern is good
@@ -81,13 +81,18 @@ func (t *tree) missing(name string) []string {
 			missing = append(missing, fmt.Sprintf("%s/doc.go: doesn't say what the context %s", folder, word))
 		}
 	}
-	if t.find(folder+"/"+name+"mod") == nil {
+	known := slices.ContainsFunc(t.Modules, func(m described) bool { return m.Name == name })
+	if t.find(folder+"/"+name+"mod") == nil && !known { // of a module that was removed the catalog knows the contract
 		missing = append(missing, fmt.Sprintf("%s/%smod: isn't there", folder, name))
+	}
+	_, ports := fs.Stat(t.root, folder+"/ports.go")
+	if _, null := fs.Stat(t.root, folder+"/null.go"); ports == nil && null != nil && name != "users" {
+		missing = append(missing, folder+"/null.go: isn't there, and so nothing stands for the ports when the module is removed")
 	}
 	if _, err := fs.Stat(t.root, folder+"/README.md"); err != nil {
 		missing = append(missing, folder+"/README.md: isn't there")
 	}
-	if !slices.ContainsFunc(t.Modules, func(m described) bool { return m.Name == name }) {
+	if !known {
 		missing = append(missing, folder+": isn't in the catalog of wire_gen")
 	}
 	return missing

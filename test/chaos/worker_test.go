@@ -1,3 +1,5 @@
+//scaffold:needs projects
+
 package chaos
 
 import (

@@ -138,22 +138,17 @@ func escape(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(name)
 }
 
-// hidden are the routes that the API document leaves out: they aren't for programs that use the API.
+// hidden are the routes that the API document leaves out, as it does all tools of developers, which are below /dev: they aren't for
+// programs that use the API.
 var hidden = []string{
-	"DELETE /dev/stripe/*rest",
 	"GET /.well-known/jwks.json",
 	"GET /asyncapi.json",
-	"GET /dev/mail",
-	"GET /dev/mail/{number}",
-	"GET /dev/mail/{number}/html",
-	"GET /dev/stripe/*rest",
 	"GET /docs",
 	"GET /docs/start.js",
 	"GET /docs/swagger-ui-bundle.js",
 	"GET /docs/swagger-ui.css",
 	"GET /openapi.json",
 	"GET /openapi.yaml",
-	"POST /dev/stripe/*rest",
 }
 
 // The document has every route of the running product, but for those that are hidden by name, and no other.
@@ -174,6 +169,9 @@ func TestTheAPIDocumentHasEveryRouteAndNoOther(t *testing.T) {
 		documented = append(documented, o.String())
 	}
 	for _, route := range app.Routes {
+		if route.Hidden && strings.HasPrefix(route.Full, "/dev/") {
+			continue
+		}
 		if route.Hidden {
 			left = append(left, route.Method+" "+route.Full)
 		} else {

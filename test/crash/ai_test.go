@@ -1,3 +1,5 @@
+//scaffold:needs ai
+
 package crash
 
 import (

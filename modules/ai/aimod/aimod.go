@@ -141,6 +141,7 @@ func (m *Module) Describe() module.Descriptor {
 		},
 		Settings: m.Settings.Group(),
 		Metrics:  []string{metricCalls, metricRequests, metricTokens, metricCost, metricOpenings},
+		Measure:  m.measure,
 		Reporter: reporter{m},
 		Eraser:   m.app,
 	}
@@ -159,13 +160,8 @@ const (
 	metricOpenings = "ai_breaker_openings_total"
 )
 
-// Meter takes counts that are read when they are asked for, as telemetry.Metrics does.
-type Meter interface {
-	Counts(name, help string, labels []string, read func(tell func(count int64, values ...string)))
-}
-
-// Measure adds the metrics of the context. Models that aren't in the catalogue count as one, "other".
-func (m *Module) Measure(meter Meter) {
+// measure adds the metrics of the context. Models that aren't in the catalogue count as one, "other".
+func (m *Module) measure(meter module.Meter) {
 	each := func(name, help string, read func(tell func(int64, ...string), counted *app.Counted), labels ...string) {
 		meter.Counts(name, help, append([]string{"provider", "model"}, labels...), func(tell func(int64, ...string)) {
 			for served, counted := range m.app.Counted() {

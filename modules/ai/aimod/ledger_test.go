@@ -18,7 +18,7 @@ import (
 	"github.com/omnistack/omnistack/modules/ai/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/ai/internal/app"
 	"github.com/omnistack/omnistack/modules/ai/internal/domain"
-	"github.com/omnistack/omnistack/modules/billing/billingtest"
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events/eventstest"
@@ -175,7 +175,7 @@ func (s *ledgerScene) process(t *testing.T, tx app.Transactor) *app.App {
 		t.Fatal(err)
 	}
 	return app.New(app.Ports{
-		Providers: providers, Store: s.store, Tx: tx, Events: s.events, Plans: billingtest.Unlimited(), Pauses: hurried{}, Clock: s.clock,
+		Providers: providers, Store: s.store, Tx: tx, Events: s.events, Plans: billing.Null{}, Pauses: hurried{}, Clock: s.clock,
 	}, catalog, app.Rules{})
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/modules/ai/aimod"
-	"github.com/omnistack/omnistack/modules/billing/billingtest"
+	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/events/eventstest"
@@ -40,7 +40,7 @@ func TestTheDailyReportWarnsOfModelsThatRetire(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, err := aimod.New(aimod.Deps{
-			DB: db, Events: eventstest.New(db, nil), Clock: clock.NewManual(today), Plans: billingtest.Unlimited(), Settings: settings, Environment: config.Test,
+			DB: db, Events: eventstest.New(db, nil), Clock: clock.NewManual(today), Plans: billing.Null{}, Settings: settings, Environment: config.Test,
 		})
 		if err != nil {
 			t.Fatal(err)

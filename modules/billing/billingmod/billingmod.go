@@ -154,6 +154,7 @@ func (m *Module) Describe() module.Descriptor {
 	}
 	if m.simulator != nil {
 		described.Run = m.simulator.Run
+		described.Pages = []module.Page{{Name: "Stripe", Path: simulated + "/", Summary: "a simulator"}}
 	}
 	return described
 }

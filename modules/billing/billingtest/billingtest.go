@@ -16,13 +16,6 @@ type Entitlements struct {
 
 var _ billing.Entitlements = Entitlements{}
 
-// Unlimited returns entitlements of one plan that includes everything.
-func Unlimited() Entitlements {
-	return Entitlements{Plans: []billing.Plan{{
-		Name: billing.Free, Projects: billing.Unlimited, StorageBytes: billing.Unlimited, RateFactor: 1, AIBudget: billing.Unlimited, AIRoutes: []string{"*"},
-	}}}
-}
-
 // Of returns the plan of a user.
 func (e Entitlements) Of(_ context.Context, user id.Scope) (billing.Plan, error) {
 	return e.Plan(e.Users[user]), nil

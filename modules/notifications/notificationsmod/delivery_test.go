@@ -475,7 +475,7 @@ func TestNothingGivesPeopleAway(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.Report(func() []module.Descriptor {
+		m.Describe().Meet(func() []module.Descriptor {
 			return []module.Descriptor{{Name: "users", Reporter: reporter{}}, m.Describe()}
 		})
 		described := m.Describe()
@@ -570,7 +570,7 @@ func TestTheDailyReportAsksEveryModule(t *testing.T) {
 			t.Fatalf("before it knows of modules: %v", err)
 		}
 		with.Clock.(*clock.Manual).Advance(24 * time.Hour)
-		m.Report(func() []module.Descriptor {
+		m.Describe().Meet(func() []module.Descriptor {
 			return []module.Descriptor{{Name: "users", Reporter: reporter{}}, {Name: "silent"}, {Name: "projects", Reporter: reporter{}}}
 		})
 		for range 2 {

@@ -85,10 +85,6 @@ func New(deps Deps) (*Module, error) {
 	return m, nil
 }
 
-// Report makes the daily report one of these modules, which are asked every day anew. Without it there is nothing to report.
-// Call it once, when all of them are put together.
-func (m *Module) Report(modules func() []module.Descriptor) { m.modules = modules }
-
 func (m *Module) reported() []module.Descriptor {
 	if m.modules == nil {
 		return nil
@@ -101,7 +97,7 @@ func (m *Module) Mail() notifications.Mail { return m.app }
 
 // Describe returns the table of contents.
 func (m *Module) Describe() module.Descriptor {
-	return module.Descriptor{
+	described := module.Descriptor{
 		Name:    "notifications",
 		Summary: "Notifications: how the product writes to people, and what they don't want to get.",
 		Routes: func(r *httpserver.Router) {
@@ -123,5 +119,10 @@ func (m *Module) Describe() module.Descriptor {
 		},
 		Settings: m.deps.Settings.Group(),
 		Eraser:   m.app,
+		Meet:     func(modules func() []module.Descriptor) { m.modules = modules },
 	}
+	if m.console != nil {
+		described.Pages = []module.Page{{Name: "Mail", Path: "/dev/mail", Summary: "shown, not sent"}}
+	}
+	return described
 }

@@ -40,9 +40,6 @@ type Settings struct {
 // Group returns s as a group for config.Load.
 func (s *Settings) Group() config.Group { return config.Group{Owner: Owner, Struct: s} }
 
-// ShowsMail tells whether mail is shown to whoever develops, instead of sent.
-func (s *Settings) ShowsMail() bool { return s.EmailProvider == EmailConsole }
-
 // Validate checks that the chosen way has what it needs, that a deployment sends mail, and that webhooks can be verified.
 func (s *Settings) Validate(check *config.Check) {
 	switch s.EmailProvider {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omnistack/omnistack/modules/billing/billingtest"
+	"github.com/omnistack/omnistack/modules/billing"
 	contract "github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
@@ -548,7 +548,7 @@ func TestCursorsWalkThroughAChangingList(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		r := storetest.Random(t)
 		cursors := page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
-		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{}, billingtest.Unlimited())
+		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{}, billing.Null{})
 		for _, sort := range sorts {
 			owner := id.Of("walker by " + string(sort))
 			random := func() domain.Project {
