@@ -59,6 +59,53 @@ func Stream(through http.RoundTripper) func(*http.Request) (*http.Response, erro
 	return (&http.Client{Transport: through, CheckRedirect: stay}).Do
 }
 
+// Files returns a client for a library that sends and fetches files, which may take as long as they like while they move: a
+// connection on which nothing has moved for as long as idle says, as little as that may be, is dropped, and that is a timeout.
+// So is the time in which it is made and answered bounded, but not how much is read; a body that is to be sent and hangs by itself holds up its call. No call follows a
+// redirect.
+func Files(idle time.Duration) *http.Client {
+	moving := transport()
+	dial := (&net.Dialer{Timeout: min(5*time.Second, idle), KeepAlive: 30 * time.Second}).DialContext
+	moving.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &movingConn{Conn: conn, idle: idle}, nil
+	}
+	moving.ForceAttemptHTTP2 = false // calls would share a connection, and the one that moves hide the one that doesn't
+	moving.TLSHandshakeTimeout = min(10*time.Second, idle)
+	moving.IdleConnTimeout = idle / 2 // before its own deadline, or a call may begin on one that is about to end
+	moving.MaxIdleConnsPerHost = 32
+	moving.DisableCompression = true // a file is what was stored
+	moving.WriteBufferSize, moving.ReadBufferSize = 128<<10, 128<<10
+	return &http.Client{Transport: moving, CheckRedirect: stay}
+}
+
+// movingConn is a connection that ends when nothing has moved for a while. What is written gives time to what is read too:
+// while a file is sent, its answer is waited for.
+type movingConn struct {
+	net.Conn
+	idle time.Duration
+}
+
+// Read reads what comes next.
+func (c *movingConn) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.idle)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// Write sends all of it. What can't be sent is to be what fails, and not the wait for the answer.
+func (c *movingConn) Write(p []byte) (int, error) {
+	now := time.Now()
+	if err := errors.Join(c.SetWriteDeadline(now.Add(c.idle)), c.SetReadDeadline(now.Add(c.idle+c.idle/4))); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
 func transport() *http.Transport {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxResponseHeaderBytes = maxAnswer

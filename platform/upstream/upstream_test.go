@@ -321,3 +321,92 @@ func TestStream(t *testing.T) {
 	}
 	<-left
 }
+
+// What moves may take longer than what doesn't, in either direction, and nothing waits for ever.
+func TestFilesMayTakeTheirTimeWhileTheyMove(t *testing.T) {
+	const idle = 400 * time.Millisecond
+	client := upstream.Files(idle)
+	send := func(url string, body io.Reader) (*http.Response, error) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Do(request)
+	}
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, "/", http.StatusTemporaryRedirect)
+			return
+		}
+		read, err := io.Copy(io.Discard, r.Body)
+		if err != nil || read != 6 {
+			t.Errorf("the server reads %d bytes, %v", read, err)
+		}
+		_ = slowly(6, idle/2, func() error {
+			_, err := io.WriteString(w, "x")
+			return errors.Join(err, http.NewResponseController(w).Flush())
+		})
+	})
+	began := time.Now()
+	body, sending := io.Pipe()
+	go func() {
+		err := slowly(6, idle/2, func() error {
+			_, err := io.WriteString(sending, "x")
+			return err
+		})
+		sending.CloseWithError(err)
+	}()
+	answer, err := send(url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if read, err := io.Copy(io.Discard, answer.Body); read != 6 || err != nil || time.Since(began) < 2*idle {
+		t.Errorf("of 6 bytes came %d, %v, in %s", read, err, time.Since(began))
+	}
+	away, err := send(url+"/away", nil)
+	if err != nil || away.StatusCode != http.StatusTemporaryRedirect {
+		t.Fatalf("a redirect: %v", err)
+	}
+	away.Body.Close()
+
+	half := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	silent := "http://" + testkit.Silence(t, "127.0.0.1:0")
+	for name, c := range map[string]struct {
+		url  string
+		body io.Reader
+	}{
+		"no answer": {silent, nil}, "a body that isn't taken": {silent, io.LimitReader(endless{}, 64<<20)},
+		"half an answer": {half, nil},
+	} {
+		began := time.Now()
+		answer, err := send(c.url, c.body)
+		if err == nil {
+			_, err = io.Copy(io.Discard, answer.Body)
+			answer.Body.Close()
+		}
+		if late, _ := upstream.Cause(err); !late || time.Since(began) > 20*idle {
+			t.Errorf("%s: %v after %s", name, err, time.Since(began))
+		}
+	}
+}
+
+// slowly does something a few times, with a pause before each.
+func slowly(times int, pause time.Duration, do func() error) error {
+	for range times {
+		<-time.After(pause)
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
