@@ -14,7 +14,7 @@ SPECTRAL = npx --yes @stoplight/spectral-cli@6.16.3
 SERVERS = go run ./platform/testkit/servers --
 
 .DEFAULT_GOAL := help
-.PHONY: help build run dev worker token shell seed migrate migration module event consumer job remove rename up down test test-quick race chaos bench bench-events bench-limits bench-ai profile fuzz fuzz-targets security lint lint-api verify generate
+.PHONY: help build run dev worker token shell seed migrate migration module event consumer job remove rename up down test test-quick race chaos bench bench-events bench-limits bench-ai bench-files profile fuzz fuzz-targets security lint lint-api verify generate
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -89,7 +89,7 @@ chaos: ## Kill processes and servers in the worst moments, for ten minutes, and 
 	$(SERVERS) go test -count=1 -v -parallel 8 -timeout 60m ./test/chaos
 	$(SERVERS) go test -count=1 -v -run TestTheNetworkMayBeBad ./test/crash
 
-bench: build bench-events bench-limits bench-ai ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
+bench: build bench-events bench-limits bench-ai bench-files ## Measure the hot endpoints against a floor, as ratios: make bench args="-endpoints get -rounds 3"
 	go run ./test/bench -product bin/omnistack $(args)
 
 bench-events: ## Measure how events travel, from the commit to what they cause, and what publishing and enqueueing cost
@@ -103,6 +103,10 @@ bench-limits: ## Measure the decision of the rate limiter, and the check of a to
 bench-ai: ## Measure what a call of a model costs through the product, beside the call itself and a plain langchaingo
 	go test -run '^$$' -bench . ./modules/ai/internal/adapters/langchain
 	$(SERVERS) go test -run '^$$' -bench BenchmarkAI -benchtime 2000x ./test/api
+
+bench-files: ## Measure files of 100 MB in a folder beside plain copies, in a bucket beside the bare library, and what a signed URL costs
+	go test -run '^$$' -bench 'Local$$|S3$$' -benchtime 5x -count 3 ./platform/blob
+	go test -run '^$$' -bench Presign ./platform/blob
 
 profile: ## Write profiles of the product under the same load to bin/profile, and print their top ten
 	go run ./test/bench -profile bin/profile $(args)

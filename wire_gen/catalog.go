@@ -3,11 +3,13 @@ package wiregen
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/cache"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
@@ -79,7 +81,27 @@ func Diagnose(ctx context.Context, settings *Settings, log *zap.Logger) []Findin
 		}
 		findings = append(findings, Finding{"redis", err})
 	}
-	return append(findings, diagnoseKeys(ctx, settings)...)
+	findings = append(findings, diagnoseKeys(ctx, settings)...)
+	return append(findings, Finding{"files", diagnoseFiles(ctx, settings)})
+}
+
+// filesPatience is how long the doctor waits for where files are kept, in which a call may be made again.
+const filesPatience = 15 * time.Second
+
+// diagnoseFiles puts a small file where files are kept, and takes it away again.
+func diagnoseFiles(ctx context.Context, settings *Settings) error {
+	files, release, err := OpenFiles(settings, newKeyring(settings), clock.System{})
+	if err != nil {
+		return err
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, filesPatience)
+	defer cancel()
+	if err := blob.Check(ctx, files); err != nil {
+		return fmt.Errorf("files can't be stored by STORAGE_PROVIDER=%s: are its bucket, its region and its key pair right, and may that key pair "+
+			"read, write and delete? (%w)", settings.Platform.Storage.Provider, err)
+	}
+	return nil
 }
 
 // diagnoseKeys fetches the keys of every identity provider but the one of this machine.

@@ -15,6 +15,7 @@ import (
 	"github.com/omnistack/omnistack/platform/asyncapi"
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/cache"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -177,9 +178,18 @@ func newLimiter(settings *Settings, client *redis.Client, clock clock.Clock, met
 	return shared
 }
 
+// filesPath is where local files are reached by signed URLs, below API_V1_STR.
+const filesPath = "/public/files"
+
+// OpenFiles returns where files are kept, and what releases it.
+func OpenFiles(settings *Settings, keys *keyring.Keyring, clock clock.Clock) (blob.Store, func(), error) {
+	conf := settings.Platform
+	return blob.Open(conf.Storage, conf.Core.DataDir, keys, conf.HTTP.PublicURL+conf.HTTP.APIPrefix+filesPath, clock)
+}
+
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, limiter ratelimit.Limiter, gate *auth.Gate,
-	dev *auth.DevIssuer, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
+	dev *auth.DevIssuer, files blob.Store, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
 	keys *idempotency.Store, principals *auth.PrincipalCache, plans billing.Entitlements, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
@@ -219,6 +229,9 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, limite
 	}
 	if dev != nil {
 		server.AddDevIssuer(dev)
+	}
+	if local, isLocal := files.(*blob.Local); isLocal {
+		server.AddFiles(filesPath, local.Serve)
 	}
 	modules.mount(server)
 	carrier.Routes(server.Router("events"))

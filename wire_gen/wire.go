@@ -45,6 +45,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		audit.New,
 		telemetry.NewMetrics,
 		newLimiter,
+		OpenFiles,
 		newServer,
 		newApp,
 	))

@@ -8,9 +8,6 @@ package wiregen
 
 import (
 	"context"
-
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
@@ -26,6 +23,7 @@ import (
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/telemetry"
+	"go.uber.org/zap"
 )
 
 // Injectors from wire.go:
@@ -83,9 +81,16 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	accounts := accountsOf(module)
 	keys := keysOf(module)
 	gate := newGate(verifier, accounts, keys, principalCache, log)
+	store, cleanup3, err := OpenFiles(settings, keyring, clock)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	billingmodDeps := billingDeps(settings, db, busBus, jobsClient, cursors, keyring, clock)
 	billingmodModule, err := billingmod.New(billingmodDeps)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -94,6 +99,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	aimodDeps := aiDeps(settings, db, busBus, clock, entitlements, log)
 	aimodModule, err := aimod.New(aimodDeps)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -111,6 +117,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	notificationsmodDeps := notificationsDeps(settings, db, jobsClient, cursors, keyring, clock, directory, catalog)
 	notificationsmodModule, err := notificationsmod.New(notificationsmodDeps)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -123,21 +130,24 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		Notifications: notificationsmodModule,
 	}
 	auditLog := audit.New(db, cursors, clock)
-	store := newIdempotency(db, clock, settings)
-	wiregenHouse := newHouse(modules, jobsClient, auditLog, store, clock, settings)
-	server, err := newServer(settings, db, client, limiter, gate, devIssuer, modules, wiregenHouse, busBus, jobsClient, auditLog, store, principalCache, entitlements, roles, log)
+	idempotencyStore := newIdempotency(db, clock, settings)
+	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, clock, settings)
+	server, err := newServer(settings, db, client, limiter, gate, devIssuer, store, modules, wiregenHouse, busBus, jobsClient, auditLog, idempotencyStore, principalCache, entitlements, roles, log)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	app, err := newApp(settings, server, modules, verifier, busBus, jobsClient, wiregenHouse, auditLog, metrics, roles, log)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	return app, func() {
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil

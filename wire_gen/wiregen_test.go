@@ -125,7 +125,7 @@ func TestDiagnose(t *testing.T) {
 	for _, finding := range wiregen.Diagnose(t.Context(), load(t, nobody, "REDIS_URL=redis://127.0.0.1:1"), log) {
 		findings[finding.Name] = finding.Err
 	}
-	if len(findings) != 2 || findings["database"] == nil || findings["redis"] == nil {
+	if len(findings) != 3 || findings["database"] == nil || findings["redis"] == nil || findings["files"] != nil {
 		t.Errorf("with nothing there: %v", findings)
 	}
 	if took := time.Since(began); took > 5*time.Second {
@@ -136,7 +136,7 @@ func TestDiagnose(t *testing.T) {
 	for _, finding := range wiregen.Diagnose(t.Context(), load(t, "REDIS_URL="+testkit.Redis(t)), log) {
 		findings[finding.Name] = finding.Err
 	}
-	if len(findings) != 3 || findings["database"] != nil || findings["redis"] != nil || findings["migrations"] == nil {
+	if len(findings) != 4 || findings["database"] != nil || findings["redis"] != nil || findings["files"] != nil || findings["migrations"] == nil {
 		t.Errorf("with an empty database: %v", findings)
 	}
 }

@@ -27,6 +27,7 @@ const (
 	User      Guard = "user"      // a valid token of an active user, or an API key with the scope that the route needs
 	Admin     Guard = "admin"     // a valid token of an active user with the role admin or superadmin
 	Signature Guard = "signature" // a webhook, which proves itself by a signature over its body
+	SignedURL Guard = "signed"    // whoever has a URL that we have signed, for what it says
 )
 
 // RateGroup names the limit that a route counts against.
@@ -66,6 +67,7 @@ type Route struct {
 	Secret  bool      // what a Mutation answers is shown once: it isn't kept under the client's Idempotency-Key
 	Whole   bool      // a Stream that may answer in one piece, by Reply.Whole
 	Dialect Dialect   // whose words its errors and events are in; ours when empty
+	File    bool      // moves a file, whose length is signed and whose time is its pace: see AddFiles
 	Outside bool      // before its Commit a Mutation asks services outside for what mustn't be done twice, under IdempotencyKey
 
 	Module string // filled in by the router: who registered it

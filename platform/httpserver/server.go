@@ -243,13 +243,14 @@ type limits struct {
 	idle   time.Duration // until an idle connection is closed
 	margin time.Duration // for reading and writing, on top of the time a request may take
 	twin   time.Duration // how long a call waits for another one with the same Idempotency-Key
+	stall  time.Duration // how long a file may stand still on its way
 
 	connections int // how many there may be
 }
 
 // Measured, an idle connection costs 21 kB of memory, so all of them 250 MB.
 var usualLimits = limits{
-	header: 5 * time.Second, idle: 2 * time.Minute, margin: 10 * time.Second, twin: 2 * time.Second, connections: 12_000,
+	header: 5 * time.Second, idle: 2 * time.Minute, margin: 10 * time.Second, twin: 2 * time.Second, stall: 30 * time.Second, connections: 12_000,
 }
 
 // headerBytes bounds the request line and the header. Over it net/http answers 431 by itself, without the envelope.

@@ -265,6 +265,9 @@ func (s *Server) inTheClear(r *http.Request) bool {
 }
 
 func (s *Server) limitBody(c *gin.Context) {
+	if route := callIn(c).route; route != nil && route.File {
+		return
+	}
 	limit := int64(s.options.HTTP.BodyLimit)
 	switch {
 	case c.Request.ContentLength > limit:
@@ -289,6 +292,9 @@ func (s *Server) limitBody(c *gin.Context) {
 
 func (s *Server) setDeadline(c *gin.Context) {
 	record := callIn(c)
+	if record.route != nil && record.route.File {
+		return
+	}
 	ctx, cancel := context.WithTimeout(record.Context, s.options.HTTP.RequestTimeout)
 	defer cancel()
 	record.Context = ctx

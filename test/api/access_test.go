@@ -57,6 +57,10 @@ func TestEveryRouteKeepsItsGuard(t *testing.T) {
 				if status := app.Do(t, route.Method, path).Status; status == 401 || status == 403 {
 					t.Errorf("a public route answers %d", status)
 				}
+			case httpserver.SignedURL:
+				for _, api := range []*testkit.API{app.API, app.User(t, "alice")} {
+					api.Do(t, route.Method, path).WantError(403, "FORBIDDEN")
+				}
 			default:
 				t.Errorf("there is no case for the guard %q", route.Guard)
 			}

@@ -110,6 +110,8 @@ var houseAccesses = []access{
 	{route: "GET /health/ready", want: everybody(200), free: true},
 	{route: "GET " + api + "/public/health", want: everybody(200), free: true},
 	{route: "GET " + api + "/public/health/ready", want: everybody(200), free: true},
+	{route: "GET " + api + "/public/files/*key", want: everybody(403), path: fixed(api + "/public/files/a?expires=9999999999&filename=a&signature=AAAA"), free: true},
+	{route: "PUT " + api + "/public/files/*key", want: everybody(403), path: fixed(api + "/public/files/a?expires=9999999999&size=2&type=text/plain&signature=AAAA"), body: `{}`, free: true},
 	{route: "GET /openapi.json", want: everybody(200), free: true},
 	{route: "GET /openapi.yaml", want: everybody(200), free: true},
 	{route: "GET /asyncapi.json", want: everybody(200), free: true},

@@ -21,6 +21,8 @@ var libraries = []library{
 	{"ariga.io/atlas", "schema schema/diff"},
 	{"github.com/ThreeDotsLabs/watermill", "platform/bus"},
 	{"github.com/ThreeDotsLabs/watermill-redisstream", "platform/bus"},
+	{"github.com/aws/aws-sdk-go-v2", "platform/blob"},
+	{"github.com/aws/smithy-go", "platform/blob"},
 	{"github.com/danielgtaylor/huma", "platform/httpserver"},
 	{"github.com/getkin/kin-openapi", "test/contract_test"},
 	{"github.com/gin-gonic/gin", "platform/httpserver"},

@@ -142,6 +142,7 @@ func escape(name string) string {
 // programs that use the API.
 var hidden = []string{
 	"GET /.well-known/jwks.json",
+	"GET /api/v1/public/files/*key",
 	"GET /asyncapi.json",
 	"GET /docs",
 	"GET /docs/start.js",
@@ -149,6 +150,7 @@ var hidden = []string{
 	"GET /docs/swagger-ui.css",
 	"GET /openapi.json",
 	"GET /openapi.yaml",
+	"PUT /api/v1/public/files/*key",
 }
 
 // The document has every route of the running product, but for those that are hidden by name, and no other.
