@@ -400,7 +400,8 @@ func TestASecondKeyTakesOver(t *testing.T) {
 			fmt.Fprint(w, `{"error": {"message": "Incorrect API key provided: sk-bad", "type": "invalid_request_error", "code": "invalid_api_key"}}`)
 			return
 		}
-		quick(w, r)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"id": "c1", "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}`)
 	}))
 	t.Cleanup(server.Close)
 	app := apptest.Start(t, database.SQLite, "OPENAI_API_KEY=sk-bad, sk-good", "OPENAI_BASE_URL="+server.URL+"/v1")

@@ -44,7 +44,7 @@ var libraries = []library{
 	{"github.com/santhosh-tekuri/jsonschema", "test/contract_test"},
 	{"github.com/spf13/cobra", "cmd/omnistack cmd/scaffold"},
 	{"github.com/stripe/stripe-go", "modules/billing/internal/adapters/stripe"},
-	{"github.com/tmc/langchaingo", "modules/ai/internal/adapters/langchain"},
+	{"github.com/tmc/langchaingo", "modules/ai/internal/adapters/langchain test/bench/naive"},
 	{"github.com/wneessen/go-mail", "modules/notifications/internal/adapters/smtp"},
 	{"go.uber.org/zap", "cmd/omnistack platform/bus platform/database platform/httpserver platform/jobs platform/telemetry platform/testkit schema " +
 		"test/... wire_gen"},

@@ -22,6 +22,7 @@ type connection struct {
 	// The last answer; valid until the next exchange.
 	status     int
 	head, body []byte
+	first      time.Time // when the first chunk of its body was there, zero for a body without chunks
 }
 
 // patience is how long a server may take to answer.
@@ -68,7 +69,7 @@ func (c *connection) exchange(request []byte) error {
 // readHead reads the status line and the headers, and returns what they say of the body. Go's server writes their names
 // in one spelling.
 func (c *connection) readHead() (length int, chunked bool, err error) {
-	c.head, c.body, c.status, length = c.head[:0], c.body[:0], 0, -1
+	c.head, c.body, c.status, c.first, length = c.head[:0], c.body[:0], 0, time.Time{}, -1
 	for {
 		line, err := c.in.ReadSlice('\n')
 		if err != nil {
@@ -120,6 +121,9 @@ func (c *connection) readChunks() error {
 		}
 		if err := c.readBody(int(size)); err != nil {
 			return err
+		}
+		if c.first.IsZero() {
+			c.first = time.Now()
 		}
 		if _, err := c.in.Discard(len("\r\n")); err != nil || size == 0 {
 			return err

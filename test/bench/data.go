@@ -35,6 +35,7 @@ type bench struct {
 	folder  string
 	product string   // the product's binary
 	floor   string   // the floor's
+	naive   string   // the naive gateway's
 	tokens  []string // of every user
 	environ []string // of every server, without its database
 	closing []func()
@@ -84,15 +85,15 @@ func (b *bench) open(ctx context.Context) (err error) {
 	b.closing = append(b.closing, stop)
 
 	data, plans := filepath.Join(b.folder, "data"), filepath.Join(b.folder, "plans.yaml")
-	const ample = "plans:\n  - {name: free, projects: 1000000, rate_factor: 1}\n"
+	const ample = "plans:\n  - {name: free, projects: 1000000, rate_factor: 1, ai: {budget: 100000000, routes: [\"*\"]}}\n"
 	if err := os.WriteFile(plans, []byte(ample), 0o600); err != nil {
 		return err
 	}
 	b.environ = []string{
 		"ENVIRONMENT=local", "HOST=127.0.0.1", "PORT=0", "METRICS_ADDR=off", "LOG_FORMAT=json", "LOG_LEVEL=INFO",
 		"DATA_DIR=" + data, "SECRET_KEY=" + rand.Text() + rand.Text(), "DB_POOL_SIZE=10",
-		"RATE_LIMIT_DEFAULT=1000000/second", // counted as in real life, and never reached
-		"BILLING_CATALOG_FILE=" + plans,     // the same of projects
+		"RATE_LIMIT_DEFAULT=1000000/second", "RATE_LIMIT_AI=1000000/second", // counted as in real life, and never reached
+		"BILLING_CATALOG_FILE=" + plans, // the same of projects, and of what AI costs
 	}
 	settings, err := b.settings("sqlite:///" + filepath.Join(data, "unused.db"))
 	if err != nil {
@@ -161,35 +162,38 @@ func (b *bench) fill(ctx context.Context, databaseURL string) error {
 
 // databases makes two PostgreSQL databases with the same rows and returns their URLs.
 func (b *bench) databases(ctx context.Context) (product, floor string, err error) {
-	suffix := strings.ToLower(rand.Text())
-	names := []string{"omnistack_bench_product_" + suffix, "omnistack_bench_floor_" + suffix}
-	urls := make([]string, len(names))
-	for i, name := range names {
-		u := *b.postgres
-		u.Path = "/" + name
-		urls[i] = u.String()
+	name, product, err := b.database(ctx, "product", "")
+	if err != nil {
+		return "", "", err
 	}
-	if err := b.administer(ctx, "CREATE DATABASE "+names[0]); err != nil {
+	progress("filling PostgreSQL with %d projects of %d users", users*projectsPerUser, users)
+	if err := b.fill(ctx, product); err != nil {
+		return "", "", err
+	}
+	// What autovacuum would have done after a while; the test server has none.
+	if err := execute(ctx, product, "VACUUM ANALYZE"); err != nil {
+		return "", "", err
+	}
+	_, floor, err = b.database(ctx, "floor", " TEMPLATE "+name)
+	return product, floor, err
+}
+
+// database makes a PostgreSQL database, of which other words of the statement may follow, and returns its name and URL.
+func (b *bench) database(ctx context.Context, what, words string) (name, address string, err error) {
+	name = "omnistack_bench_" + what + "_" + strings.ToLower(rand.Text())
+	if err := b.administer(ctx, "CREATE DATABASE "+name+words); err != nil {
 		return "", "", err
 	}
 	b.closing = append(b.closing, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		for _, name := range names {
-			if err := b.administer(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
-				progress("%v", err)
-			}
+		if err := b.administer(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			progress("%v", err)
 		}
 	})
-	progress("filling PostgreSQL with %d projects of %d users", users*projectsPerUser, users)
-	if err := b.fill(ctx, urls[0]); err != nil {
-		return "", "", err
-	}
-	// What autovacuum would have done after a while; the test server has none.
-	if err := execute(ctx, urls[0], "VACUUM ANALYZE"); err != nil {
-		return "", "", err
-	}
-	return urls[0], urls[1], b.administer(ctx, "CREATE DATABASE "+names[1]+" TEMPLATE "+names[0])
+	u := *b.postgres
+	u.Path = "/" + name
+	return name, u.String(), nil
 }
 
 func (b *bench) administer(ctx context.Context, statement string) error {

@@ -6,6 +6,8 @@
 //	make bench                                     # everything, about four minutes
 //	make bench args="-endpoints get -rounds 3"     # less
 //	make profile                                   # where the product's time and memory go, under the same load
+//	make bench-ai                                  # calls of models, about two minutes
+//	make profile args=-ai                          # where their time and memory go
 //
 // What is measured: the product's own binary as users run it, with authentication and a log line for every request. The
 // floor keeps no log and has neither framework nor ORM. It looks its user up on every request; for /me that one query
@@ -15,6 +17,11 @@
 // connections, each with one request under way. PostgreSQL is testkit's: it doesn't wait for the disk, so a write costs
 // the database less than in production and the server's own share shows more. The client, the servers and PostgreSQL
 // share the machine's cores.
+//
+// Calls of models are measured beside the call itself, of a provider in this process that answers at once, and beside package
+// naive, in turns. Whoever asks has a token, and the product counts each call against a limit and a budget and keeps it in the
+// ledger. CPU is measured under load, waiting at a steady pace. The provider sends each piece of a stream by itself; the
+// product hands on together what came together.
 //
 // CPU is the user and system time of the server's process alone, from Linux' /proc; elsewhere that column is empty.
 // Nothing here fails because a figure is low, and nothing is written outside of the temporary folder, profiles apart.

@@ -23,6 +23,7 @@ type options struct {
 	engines     []string
 	product     string // the product's binary; built when empty
 	profile     string // the folder for profiles; they are made instead of the comparison
+	ai          bool   // calls of models are measured instead of the endpoints
 }
 
 func main() {
@@ -51,7 +52,12 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer bench.close()
-	if opts.profile != "" {
+	switch {
+	case opts.ai && opts.profile != "":
+		return bench.profileAI(ctx, opts)
+	case opts.ai:
+		return bench.compareAI(ctx, opts)
+	case opts.profile != "":
 		return bench.profile(ctx, opts)
 	}
 	return bench.compare(ctx, opts)
@@ -69,6 +75,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&opts.idle, "idle", 20*time.Second, "how long nobody asks, to see what the product uses then")
 	flags.StringVar(&opts.product, "product", "", "the product's binary; it is built when there is none")
 	flags.StringVar(&opts.profile, "profile", "", "write profiles of the product to this folder instead of comparing")
+	flags.BoolVar(&opts.ai, "ai", false, "measure calls of models, beside the call itself and a naive gateway")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}

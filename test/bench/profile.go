@@ -61,11 +61,7 @@ func (b *bench) profile(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	product, err := start(ctx, b.folder, b.with(database), program, profiledCommand)
+	product, err := b.startProfiled(ctx, b.with(database))
 	if err != nil {
 		return err
 	}
@@ -74,18 +70,31 @@ func (b *bench) profile(ctx context.Context, opts options) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range opts.endpoints {
+	return profileEndpoints(ctx, opts, opts.endpoints, people, product, "")
+}
+
+func (b *bench) startProfiled(ctx context.Context, environ []string) (*server, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return start(ctx, b.folder, environ, program, profiledCommand)
+}
+
+// profileEndpoints writes the profiles to files whose names begin so.
+func profileEndpoints(ctx context.Context, opts options, of []endpoint, people []person, product *server, prefix string) error {
+	for _, e := range of {
 		for _, kind := range []string{"cpu", "allocs"} {
-			file := filepath.Join(opts.profile, e.name+"."+kind+".pprof")
+			file := filepath.Join(opts.profile, prefix+e.name+"."+kind+".pprof")
 			if err := profileEndpoint(ctx, opts, e, people, product, kind, file); err != nil {
 				return fmt.Errorf("%s: %w", e.name, err)
 			}
 			if err := top(ctx, kind, file); err != nil {
 				return err
 			}
+			progress("\nMore of it: go tool pprof -http=: %s", file)
 		}
 	}
-	progress("\nMore of each: go tool pprof -http=: %s", filepath.Join(opts.profile, "get.cpu.pprof"))
 	return nil
 }
 

@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// build compiles the floor, and the product unless its binary was given.
+// build compiles the floor and the naive gateway, and the product unless its binary was given.
 func (b *bench) build(ctx context.Context) (err error) {
 	const module = "github.com/omnistack/omnistack"
-	b.floor = filepath.Join(b.folder, "serve")
-	packages := []string{module + "/test/bench/floor/serve"}
+	b.floor, b.naive = filepath.Join(b.folder, "serve"), filepath.Join(b.folder, "gateway")
+	packages := []string{module + "/test/bench/floor/serve", module + "/test/bench/naive/gateway"}
 	if b.product == "" {
 		b.product = filepath.Join(b.folder, "omnistack")
 		packages = append(packages, module+"/cmd/omnistack")
