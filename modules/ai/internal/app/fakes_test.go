@@ -66,6 +66,14 @@ func (b *books) Append(_ context.Context, entry domain.Entry, hold domain.Hold) 
 	return b.fail("append")
 }
 
+func (b *books) Settle(ctx context.Context, entry domain.Entry, hold domain.Hold) (bool, error) {
+	_, found, err := b.Take(ctx, hold.ID)
+	if err != nil || !found {
+		return false, err
+	}
+	return true, b.Append(ctx, entry, hold)
+}
+
 func (b *books) Expired(_ context.Context, at time.Time, limit int) (expired []string, err error) {
 	for holdID, hold := range b.holds {
 		if len(expired) < limit && !hold.ExpiresAt.After(at) {

@@ -66,7 +66,7 @@ func (a *App) Generate(ctx context.Context, ask *Ask, choice Choice, listener Li
 	defer func() { // in any case
 		entry := a.entry(ctx, hold.Entry, ask, answered, r, err)
 		a.tallies.count(a.served(entry.Provider, entry.Model), &entry)
-		if unsettled := a.settle(ctx, entry); unsettled != nil && err == nil {
+		if unsettled := a.settle(ctx, entry, hold); unsettled != nil && err == nil {
 			err = unsettled
 		}
 		answer.Result.Usage, answer.Cost, answer.Latency = entry.Usage, entry.Cost, entry.EndedAt.Sub(entry.StartedAt)
@@ -199,28 +199,20 @@ func sizeOf(result *domain.Result) int {
 
 // settle puts a call that ended into the ledger, and gives back what was set aside for it. That the client left doesn't keep
 // it from that. What can't be settled is by Sweep.
-func (a *App) settle(ctx context.Context, entry domain.Entry) error {
+func (a *App) settle(ctx context.Context, entry domain.Entry, hold domain.Hold) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settlePatience)
 	defer cancel()
 	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
-		return a.account(ctx, entry.ID, func(domain.Hold) domain.Entry { return entry })
+		settled, err := a.Store.Settle(ctx, entry, hold)
+		if err != nil || !settled {
+			return err
+		}
+		return a.tell(ctx, entry)
 	})
 }
 
-// account puts the call of a hold into the ledger, unless that is done, and says so. It runs in a transaction.
-func (a *App) account(ctx context.Context, holdID string, of func(domain.Hold) domain.Entry) error {
-	hold, found, err := a.Store.Take(ctx, holdID)
-	if err != nil || !found {
-		return err
-	}
-	return a.write(ctx, of(hold), hold)
-}
-
-// write puts a call into the ledger, and says so. It runs in a transaction.
-func (a *App) write(ctx context.Context, entry domain.Entry, hold domain.Hold) error {
-	if err := a.Store.Append(ctx, entry, hold); err != nil {
-		return err
-	}
+// tell says that a call is in the ledger. It runs in the transaction that puts it there.
+func (a *App) tell(ctx context.Context, entry domain.Entry) error {
 	return a.Events.Publish(ctx, ai.CompletionFinished{
 		CallID: entry.ID, UserID: entry.User.User, Route: entry.Route, Provider: entry.Provider, Model: entry.Model,
 		Status: string(entry.Status), PromptTokens: int64(entry.Usage.Prompt()), CompletionTokens: int64(entry.Usage.Output),

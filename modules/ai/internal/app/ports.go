@@ -62,6 +62,9 @@ type Store interface {
 	// Append adds an entry, counts what it cost for the hold's month, and gives back there what the hold had set aside.
 	Append(ctx context.Context, entry domain.Entry, hold domain.Hold) error
 
+	// Settle is Take and Append at once, for whoever knows the hold. False is that it isn't there, and that nothing is appended.
+	Settle(ctx context.Context, entry domain.Entry, hold domain.Hold) (settled bool, err error)
+
 	// Expired returns holds whose time is over, and HoldsOf all of a user.
 	Expired(ctx context.Context, at time.Time, limit int) ([]string, error)
 	HoldsOf(ctx context.Context, user id.Scope) ([]string, error)

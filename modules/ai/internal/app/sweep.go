@@ -30,11 +30,23 @@ func (a *App) lose(ctx context.Context, holds []string) error {
 	var failed []error
 	for _, holdID := range holds {
 		err := a.Tx.WithinTx(ctx, func(ctx context.Context) error {
-			return a.account(ctx, holdID, func(hold domain.Hold) domain.Entry { return hold.Lost(a.Clock.Now()) })
+			hold, found, err := a.Store.Take(ctx, holdID)
+			if err != nil || !found {
+				return err
+			}
+			return a.write(ctx, hold.Lost(a.Clock.Now()), hold)
 		})
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// write puts a call into the ledger, and says so. It runs in a transaction.
+func (a *App) write(ctx context.Context, entry domain.Entry, hold domain.Hold) error {
+	if err := a.Store.Append(ctx, entry, hold); err != nil {
+		return err
+	}
+	return a.tell(ctx, entry)
 }
 
 // Erase removes the user: the budgets, and the name from the ledger, whose rows stay, as they say what was paid. Calls that go

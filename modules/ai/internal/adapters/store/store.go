@@ -57,6 +57,29 @@ func targets(e *domain.Entry) []any {
 	}
 }
 
+// The statements of every call, and what fills them.
+const (
+	reserve = `INSERT INTO ai_budgets (user_id, month, spent, reserved) VALUES (?, ?, 0, ?)
+		ON CONFLICT (user_id, month) DO UPDATE SET reserved = ai_budgets.reserved + excluded.reserved
+		WHERE ai_budgets.spent + ai_budgets.reserved <= CAST(? AS bigint)`
+	count = "UPDATE ai_budgets SET spent = spent + ?, reserved = reserved - ? WHERE user_id = ? AND month = ?"
+
+	begunValues = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+	insertHold  = "INSERT INTO ai_holds (" + begunColumns + ", user_id, month, amount, expires_at)"
+	holdValues  = begunValues + ", ?, ?, ?, ?"
+	insertCall  = "INSERT INTO ai_calls (" + begunColumns + ", user_id, status, finish, reason, day, ended_at, first_us)"
+	callValues  = begunValues + ", ?, ?, ?, ?, ?, ?, ?"
+)
+
+func called(entry *domain.Entry, hold *domain.Hold) []any {
+	return append(values(entry), hold.User.User, string(entry.Status), string(entry.Finish), string(entry.Reason),
+		string(domain.DayOf(entry.EndedAt)), entry.EndedAt, entry.First.Microseconds())
+}
+
+func counted(entry *domain.Entry, hold *domain.Hold) []any {
+	return []any{int64(entry.Cost.Amount), int64(hold.Amount), hold.User.User, string(hold.Month)}
+}
+
 // callRow is the table ai_calls, to which rows are only added. Its indexes serve the usage of a user, and of all.
 type callRow struct {
 	Begun   begun         `gorm:"embedded"`
@@ -114,16 +137,18 @@ func (s *Store) Reserve(ctx context.Context, hold domain.Hold, limit domain.Pico
 	if hold.Amount > limit {
 		return false, nil
 	}
-	set := s.db.Tx(ctx).Exec(`INSERT INTO ai_budgets (user_id, month, spent, reserved) VALUES (?, ?, 0, ?)
-		ON CONFLICT (user_id, month) DO UPDATE SET reserved = ai_budgets.reserved + excluded.reserved
-		WHERE ai_budgets.spent + ai_budgets.reserved <= CAST(? AS bigint)`,
-		hold.User.User, string(hold.Month), int64(hold.Amount), int64(limit-hold.Amount))
-	if set.Error != nil || set.RowsAffected == 0 {
-		return false, database.Classify(set.Error)
+	setAside := []any{hold.User.User, string(hold.Month), int64(hold.Amount), int64(limit - hold.Amount)}
+	held := append(values(&hold.Entry), hold.User.User, string(hold.Month), int64(hold.Amount), hold.ExpiresAt)
+	if s.db.Engine() == database.Postgres { // in one round trip
+		done := s.db.Tx(ctx).Exec("WITH reserved AS ("+reserve+" RETURNING 1) "+insertHold+" SELECT "+holdValues+" FROM reserved",
+			append(setAside, held...)...)
+		return done.RowsAffected == 1, database.Classify(done.Error)
 	}
-	return true, database.Classify(s.db.Tx(ctx).Exec(`INSERT INTO ai_holds (`+begunColumns+`, user_id, month, amount, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		append(values(&hold.Entry), hold.User.User, string(hold.Month), int64(hold.Amount), hold.ExpiresAt)...).Error)
+	done := s.db.Tx(ctx).Exec(reserve, setAside...)
+	if done.Error != nil || done.RowsAffected == 0 {
+		return false, database.Classify(done.Error)
+	}
+	return true, database.Classify(s.db.Tx(ctx).Exec(insertHold+" VALUES ("+holdValues+")", held...).Error)
 }
 
 // Take removes the hold and returns it.
@@ -144,16 +169,26 @@ func (s *Store) Take(ctx context.Context, holdID string) (domain.Hold, bool, err
 
 // Append adds an entry, and counts it for the hold's month.
 func (s *Store) Append(ctx context.Context, entry domain.Entry, hold domain.Hold) error {
-	err := s.db.Tx(ctx).Exec(`INSERT INTO ai_calls (`+begunColumns+`, user_id, status, finish, reason, day, ended_at, first_us)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		append(values(&entry), hold.User.User, string(entry.Status), string(entry.Finish), string(entry.Reason),
-			string(domain.DayOf(entry.EndedAt)), entry.EndedAt, entry.First.Microseconds())...).Error
-	if err != nil {
+	if err := s.db.Tx(ctx).Exec(insertCall+" VALUES ("+callValues+")", called(&entry, &hold)...).Error; err != nil {
 		return database.Classify(err)
 	}
-	return database.Classify(s.db.Tx(ctx).Exec(
-		"UPDATE ai_budgets SET spent = spent + ?, reserved = reserved - ? WHERE user_id = ? AND month = ?",
-		int64(entry.Cost.Amount), int64(hold.Amount), hold.User.User, string(hold.Month)).Error)
+	return database.Classify(s.db.Tx(ctx).Exec(count, counted(&entry, &hold)...).Error)
+}
+
+// Settle removes the hold and, if it was there, appends the entry.
+func (s *Store) Settle(ctx context.Context, entry domain.Entry, hold domain.Hold) (bool, error) {
+	const take = "DELETE FROM ai_holds WHERE id = ?"
+	if s.db.Engine() == database.Postgres { // in one round trip
+		args := append(append([]any{hold.ID}, counted(&entry, &hold)...), called(&entry, &hold)...)
+		done := s.db.Tx(ctx).Exec("WITH taken AS ("+take+" RETURNING 1), counted AS ("+count+" AND EXISTS (SELECT 1 FROM taken)) "+
+			insertCall+" SELECT "+callValues+" FROM taken", args...)
+		return done.RowsAffected == 1, database.Classify(done.Error)
+	}
+	done := s.db.Tx(ctx).Exec(take, hold.ID)
+	if done.Error != nil || done.RowsAffected == 0 {
+		return false, database.Classify(done.Error)
+	}
+	return true, s.Append(ctx, entry, hold)
 }
 
 // Expired returns holds whose time is over, the oldest first.
