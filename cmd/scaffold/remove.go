@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -58,7 +59,7 @@ func newRemoval(root, name string) (*removal, error) {
 	if name == "users" {
 		return nil, fmt.Errorf("the users stay: every request is somebody's")
 	}
-	if _, err := os.Stat(filepath.Join(root, home, name+"mod")); !nameForm.MatchString(name) && name != "ai" || err != nil {
+	if _, err := os.Stat(filepath.Join(root, home, name+"mod")); err != nil || !fs.ValidPath(name) || strings.Contains(name, "/") {
 		return nil, fmt.Errorf("there is no module %s", name)
 	}
 	r := &removal{root: root, name: name, tests: map[string]bool{}}
@@ -71,10 +72,11 @@ func newRemoval(root, name string) (*removal, error) {
 		return nil, err
 	}
 	text, err := os.ReadFile(filepath.Join(root, home, name+"mod", "settings.go"))
-	if err == nil {
-		for _, tag := range envTag.FindAllSubmatch(text, -1) {
-			r.settings = append(r.settings, string(tag[1]))
-		}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, tag := range envTag.FindAllSubmatch(text, -1) {
+		r.settings = append(r.settings, string(tag[1]))
 	}
 	shown, err := declared(filepath.Join(root, home, "internal", "adapters", "httpapi"))
 	for declaration := range shown {
