@@ -3,14 +3,11 @@ package testkit
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 )
 
 // versityGW is a server that speaks S3's protocol over a folder, and checks signatures as S3 does.
@@ -121,40 +118,11 @@ func (s *S3Server) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for {
-		err := answersHealthy(ctx, s.Endpoint+healthPath)
-		select {
-		case <-running.gone:
-			running.end(true)
-			return fmt.Errorf("versitygw ended at its start:\n%s", &running.output)
-		default:
-		}
-		if err == nil {
-			s.running = running
-			return nil
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			running.end(true)
-			return fmt.Errorf("versitygw doesn't answer: %w\n%s", err, &running.output)
-		}
-	}
-}
-
-func answersHealthy(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
+	if err := running.answers(ctx, "versitygw", func() error { return answersOK(ctx, s.Endpoint+healthPath, "") }); err != nil {
+		running.end(true)
 		return err
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return errors.New("it answers " + answer.Status)
-	}
+	s.running = running
 	return nil
 }
 

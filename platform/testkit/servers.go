@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/user"
 	"strconv"
@@ -120,26 +121,53 @@ func (s *Server) run(ctx context.Context, command []string) error {
 	if err != nil {
 		return fmt.Errorf("%s can't be started: %w", s.product.name, err)
 	}
+	if err := running.answers(ctx, s.product.name, func() error { return s.product.ping(ctx, s.URL) }); err != nil {
+		running.end(true)
+		return err
+	}
+	s.running = running
+	return nil
+}
+
+// answers waits until a server that was started answers, which ping finds out, or ends.
+func (p *process) answers(ctx context.Context, name string, ping func() error) error {
 	for {
-		err := s.product.ping(ctx, s.URL)
+		err := ping()
 		select {
-		case <-running.gone:
+		case <-p.gone:
 			// Whoever answered on that port, it wasn't ours.
-			running.end(true)
-			return fmt.Errorf("%s ended at its start:\n%s", s.product.name, &running.output)
+			return fmt.Errorf("%s ended at its start:\n%s", name, &p.output)
 		default:
 		}
 		if err == nil {
-			s.running = running
 			return nil
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
-			running.end(true)
-			return fmt.Errorf("%s doesn't answer: %w\n%s", s.product.name, err, &running.output)
+			return fmt.Errorf("%s doesn't answer: %w\n%s", name, err, &p.output)
 		}
 	}
+}
+
+// answersOK returns nil for an HTTP request that is answered 200. It may have a user's name.
+func answersOK(ctx context.Context, url, user string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	if user != "" {
+		request.SetBasicAuth(user, "")
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New("it answers " + answer.Status)
+	}
+	return nil
 }
 
 func startShared(ctx context.Context, p product) (string, func(), error) {

@@ -3,10 +3,8 @@ package testkit
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"sync"
 	"testing"
-	"time"
 )
 
 // stripeMock is Stripe's own double of its API. It refuses what its OpenAPI document doesn't know, and keeps nothing: what it
@@ -48,42 +46,12 @@ func startStripeMock(t testing.TB, program string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	url := "http://" + address
-	for {
-		err := answersAsStripe(ctx, url)
-		select {
-		case <-running.gone:
-			running.end(false)
-			return "", fmt.Errorf("stripe-mock ended at its start:\n%s", &running.output)
-		default:
-		}
-		if err == nil {
-			t.Cleanup(func() { running.end(false) })
-			return url, nil
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-ctx.Done():
-			running.end(false)
-			return "", fmt.Errorf("stripe-mock doesn't answer: %w\n%s", err, &running.output)
-		}
+	if err := running.answers(ctx, "stripe-mock", func() error { return answersOK(ctx, url+"/v1/balance", "sk_test_testkit") }); err != nil {
+		running.end(false)
+		return "", err
 	}
-}
-
-func answersAsStripe(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/balance", nil)
-	if err != nil {
-		return err
-	}
-	request.SetBasicAuth("sk_test_testkit", "")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %d", answer.StatusCode)
-	}
-	return nil
+	t.Cleanup(func() { running.end(false) })
+	return url, nil
 }
 
 var findStripeMock = sync.OnceValues(func() (string, error) { return built(stripeMock) })
