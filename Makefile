@@ -101,6 +101,7 @@ bench-limits: ## Measure the decision of the rate limiter, and the check of a to
 	go test -run '^$$' -bench VerifyRS256 ./platform/auth
 
 bench-ai: build ## Measure what a call of a model costs through the product, beside the call itself and a plain langchaingo
+	go test -run '^$$' -bench . ./modules/ai/internal/adapters/langchain
 	go run ./test/bench -ai -product bin/omnistack -rounds 3 $(args)
 
 bench-files: ## Measure files of 100 MB in a folder beside plain copies, in a bucket beside the bare library, and what a signed URL costs

@@ -46,3 +46,16 @@ func TestSeed(t *testing.T) {
 	d.with(production(emptyDatabase(t, database.SQLite))...).run("seed").
 		want(t, exitFailed, "", "examples are for a developer's machine")
 }
+
+func TestModulesPrintsWhatProjectsAreMadeOf(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.run("modules").want(t, exitOK, "projects ")
+	canvas := d.run("modules", "projects")
+	for _, line := range []string{
+		"| GET | `/api/v1/app/projects` | user |", "| POST | `/api/v1/app/projects` | user |",
+		"| DELETE | `/api/v1/app/projects/{id}` | user |", "`projects.Catalog`", "`owner_id`",
+	} {
+		canvas.want(t, exitOK, line)
+	}
+}

@@ -138,7 +138,8 @@ func TestMigrate(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, "DATABASE_URL="+emptyDatabase(t, engine))
 			d.run("migrate", "validate").want(t, exitOK, "The migrations are as they were written.\n")
-			if status := d.run("migrate", "status"); status.code != exitOK || !regexp.MustCompile(`(?m)\briver +pending$`).MatchString(status.stdout) {
+			status := d.run("migrate", "status")
+			if status.want(t, exitOK, "river "); !regexp.MustCompile(`(?m)\briver +pending$`).MatchString(status.stdout) {
 				t.Errorf("before it nothing is pending\n%s", status.stdout)
 			}
 			d.run("migrate", "up").want(t, exitOK, "applied 2", "migration applied")

@@ -166,3 +166,13 @@ func TestWhatAICostsIsReported(t *testing.T) {
 		t.Errorf("something is reported twice: %s", page)
 	}
 }
+
+// What a plan includes is known here, so that it counts while Stripe is away.
+func TestPlansCountWithoutStripe(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		s, alice := shop{app}, app.User(t, "alice")
+		s.buy(t, alice, "pro", "monthly")
+		s.knobs(t, `{"outage": true}`)
+		alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201)
+	}, apptest.BuiltInPlans)
+}

@@ -21,6 +21,7 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/testkit"
+	"github.com/omnistack/omnistack/platform/testkit/idp"
 	"github.com/omnistack/omnistack/platform/webhook/webhooktest"
 	"github.com/omnistack/omnistack/test/apptest"
 )
@@ -376,11 +377,24 @@ func TestStrangersMayRepeatACall(t *testing.T) {
 		if rows := testkit.Rows(t, app.DB, "notifications_mails", ""); rows != 3 {
 			t.Errorf("there are %d mails", rows)
 		}
+		const given = "a-key-that-nobody-guesses"
+		app.Do(t, "POST", contact, letter, under(given)).Want(202)
 		rows := whole(t, app, "SELECT * FROM idempotency_keys WHERE status = 202")
-		for _, text := range []string{"127.0.0.1", "ada@example.com", "Hello"} {
+		for _, text := range []string{given, "127.0.0.1", "ada@example.com", "Hello"} {
 			if len(rows) < len("[{}]") || strings.Contains(rows, text) {
 				t.Errorf("the table of keys holds %q: %s", text, rows)
 			}
 		}
 	}, "CONTACT_TO_ADDRESS=team@example.com")
+}
+
+func TestALinkedIdentityIsTold(t *testing.T) {
+	clerk := idp.New(t, idp.Clerk)
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		alice := app.User(t, "alice")
+		alice.Do(t, "GET", me).Want(200)
+		proof := clerk.Issue("RS256", idp.Person{Subject: "user_1"}, time.Now())
+		alice.Do(t, "POST", identities, testkit.Body(fmt.Sprintf(`{"token": %q}`, proof))).Want(201)
+		apptest.Await(t, "the notice of it", func() bool { return alice.Do(t, "GET", notified).Want(200).JSON("total") == 2.0 })
+	}, withClerk(clerk)...)
 }

@@ -74,3 +74,50 @@ func TestProjectsTellWhatHappens(t *testing.T) {
 		wantTold(t, app, made.Text("id"), "projects.project_created.v1", "projects.project_renamed.v1", "projects.project_deleted.v1")
 	})
 }
+
+func TestASuspendedAccountKeepsItsProjects(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		alice, bob := app.User(t, "alice"), app.User(t, "bob")
+		mine := alice.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201).Header.Get("Location")
+		bob.Do(t, "GET", me).Want(200)
+
+		app.Change(t, "UPDATE users SET is_active = ? WHERE id = ?", false, "alice")
+		apptest.Await(t, "the suspension to count", func() bool { return alice.Do(t, "GET", me).Status == 403 })
+		before := contents(t, app)
+		for _, request := range []struct{ method, path, body string }{
+			{"GET", me, ""}, {"PATCH", me, `{"full_name": "Ada"}`}, {"GET", projects, ""}, {"GET", mine, ""},
+			{"POST", projects, `{"name": "Gemini"}`}, {"PATCH", mine, `{"name": "Gemini"}`}, {"DELETE", mine, ""},
+		} {
+			alice.Do(t, request.method, request.path, testkit.Body(request.body)).WantError(403, "FORBIDDEN")
+		}
+		if after := contents(t, app); quote(t, before) != quote(t, after) {
+			t.Errorf("a suspended user changed rows\nfrom %v\nto   %v", before, after)
+		}
+		bob.Do(t, "GET", me).Want(200)
+
+		app.Change(t, "UPDATE users SET is_active = ? WHERE id = ?", true, "alice")
+		apptest.Await(t, "the end of the suspension", func() bool { return alice.Do(t, "GET", me).Status == 200 })
+		alice.Do(t, "GET", mine).Want(200).WantJSON("name", "Apollo")
+	})
+}
+
+// A program does with an API key what its scopes let it do, as the user whose key it is.
+func TestAKeyHoldsForProjects(t *testing.T) {
+	apptest.EachEngine(t, func(t *testing.T, app *apptest.App) {
+		alice := app.User(t, "alice")
+		both, _ := made(t, alice, `"read", "write"`)
+		reads, _ := made(t, alice, `"read"`)
+		writes, _ := made(t, alice, `"write"`)
+		program := app.As(both)
+		address := program.Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).Want(201).WantJSON("owner_id", "alice").Header.Get("Location")
+		alice.Do(t, "GET", address).Want(200)
+		program.Do(t, "DELETE", address).Want(204)
+		program.Do(t, "POST", projects, testkit.Body(`{"name": ""}`)).Want(422)
+
+		app.As(reads).Do(t, "GET", projects).Want(200)
+		app.As(reads).Do(t, "HEAD", projects).Want(200)
+		app.As(reads).Do(t, "POST", projects, testkit.Body(`{"name": "Apollo"}`)).WantError(403, "FORBIDDEN").
+			WantHeader("WWW-Authenticate", keyRefused+`, scope="write"`)
+		app.As(writes).Do(t, "GET", projects).WantError(403, "FORBIDDEN").WantHeader("WWW-Authenticate", keyRefused+`, scope="read"`)
+	})
+}

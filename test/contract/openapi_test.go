@@ -138,18 +138,24 @@ func escape(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(name)
 }
 
-// hidden are the routes that the API document leaves out, as it does all tools of developers, which are below /dev: they aren't for
-// programs that use the API.
+// hidden are the routes that the API document leaves out: they aren't for programs that use the API. Those below /dev are of
+// modules, and aren't there without them.
 var hidden = []string{
+	"DELETE /dev/stripe/*rest",
 	"GET /.well-known/jwks.json",
 	"GET /api/v1/public/files/*key",
 	"GET /asyncapi.json",
+	"GET /dev/mail",
+	"GET /dev/mail/{number}",
+	"GET /dev/mail/{number}/html",
+	"GET /dev/stripe/*rest",
 	"GET /docs",
 	"GET /docs/start.js",
 	"GET /docs/swagger-ui-bundle.js",
 	"GET /docs/swagger-ui.css",
 	"GET /openapi.json",
 	"GET /openapi.yaml",
+	"POST /dev/stripe/*rest",
 	"PUT /api/v1/public/files/*key",
 }
 
@@ -171,9 +177,6 @@ func TestTheAPIDocumentHasEveryRouteAndNoOther(t *testing.T) {
 		documented = append(documented, o.String())
 	}
 	for _, route := range app.Routes {
-		if route.Hidden && strings.HasPrefix(route.Full, "/dev/") {
-			continue
-		}
 		if route.Hidden {
 			left = append(left, route.Method+" "+route.Full)
 		} else {
@@ -186,8 +189,11 @@ func TestTheAPIDocumentHasEveryRouteAndNoOther(t *testing.T) {
 	if !slices.Equal(documented, served) {
 		t.Errorf("the document has\n%s\nand the product\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
 	}
-	if !slices.Equal(left, hidden) {
-		t.Errorf("hidden are\n%s\nand not\n%s", strings.Join(left, "\n"), strings.Join(hidden, "\n"))
+	want := slices.DeleteFunc(slices.Clone(hidden), func(route string) bool {
+		return strings.Contains(route, " /dev/") && !slices.Contains(left, route) && !slices.Contains(served, route)
+	})
+	if !slices.Equal(left, want) {
+		t.Errorf("hidden are\n%s\nand not\n%s", strings.Join(left, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -9,4 +9,5 @@ func TestAModuleGetsItsFirstEvent(t *testing.T) {
 	folder := clone(t)
 	run(t, folder, "run", "./cmd/scaffold", "event", "mail_refused", "--module", "notifications")
 	run(t, folder, "run", "./cmd/scaffold", "canvas", "--check")
+	run(t, folder, "test", "./test/contract", "-run", "Event|Golden|Consumers")
 }
