@@ -47,7 +47,7 @@ migration: ## Write the next migration of both databases from the models: make m
 	go run ./cmd/scaffold migrate diff $(or $(name),$(error say what changes: make migration name=add_colour))
 
 module: ## Write a new module: make module name=invoices entity=Invoice fields="number:string amount:int due_at:time?"
-	go run ./cmd/scaffold module $(name) --entity "$(entity)" --fields "$(fields)" $(if $(dry),--dry-run)
+	go run ./cmd/scaffold module $(name) --entity "$(entity)" --fields "$(fields)" $(if $(thin),--thin) $(if $(dry),--dry-run)
 
 event: ## Write an event of a module: make event module=invoices name=invoice_sent fields="invoice_id:string"
 	go run ./cmd/scaffold event $(name) --module "$(module)" --fields "$(fields)" --says "$(says)"

@@ -21,7 +21,7 @@ import (
 
 func newModule() *cobra.Command {
 	var root, entity, fields string
-	var dry bool
+	var dry, thin bool
 	module := &cobra.Command{
 		Use:   "module NAME",
 		Short: "Write a new module, and join it to the product",
@@ -29,7 +29,8 @@ func newModule() *cobra.Command {
 			"HTTP operations, a consumer, a job, fakes and tests; then its migrations, its place in wire_gen and its canvas.\n" +
 			"NAME is the plural, in one word of small letters, such as invoices; it is also the name of the table and the path.\n" +
 			"Fields are name:type, with a ? behind it for one that can be null. Types are string (one line), text, int, bool and\n" +
-			"time; a string or text has its most characters in brackets, such as string(40).",
+			"time; a string or text has its most characters in brackets, such as string(40). A thin module has no domain of its own: for\n" +
+			"what is little more than a record, its entity stands with the use cases.",
 		Example: `  go run ./cmd/scaffold module invoices --entity Invoice --fields "number:string(40) amount:int currency:string(3) due_at:time?"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -44,6 +45,7 @@ func newModule() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			wanted.Thin = thin
 			pages, err := wanted.render(root)
 			if err != nil {
 				return err
@@ -60,6 +62,7 @@ func newModule() *cobra.Command {
 	module.Flags().StringVar(&root, "root", ".", "the top of the repository")
 	module.Flags().StringVar(&entity, "entity", "", "what one of them is called in Go, such as Invoice")
 	module.Flags().StringVar(&fields, "fields", "", "what one of them holds")
+	module.Flags().BoolVar(&thin, "thin", false, "leave out the domain, and have the entity stand with the use cases")
 	module.Flags().BoolVar(&dry, "dry-run", false, "write nothing, and print which files it would be")
 	return module
 }
@@ -80,6 +83,7 @@ type templateData struct {
 	Title  string // "Purchases"
 	Recv   string // "p"
 	Fields []field
+	Thin   bool // without a domain of its own
 }
 
 var (
@@ -214,11 +218,20 @@ func (d *templateData) OtherJSON() string {
 	return fmt.Sprintf("{%q: %s}", d.First().Name, d.First().inJSON(true))
 }
 
-// place returns where each template goes.
+// rules returns the folder inside the module in which its entity stands.
+func (d *templateData) rules() string {
+	if d.Thin {
+		return "app"
+	}
+	return "domain"
+}
+
+// places returns where each template goes.
 func (d *templateData) places() map[string][]string {
 	home := path.Join("modules", d.Name)
 	inside := path.Join(home, "internal")
 	adapters := path.Join(inside, "adapters")
+	rules := d.rules()
 	places := map[string][]string{
 		"contract/doc.go":        {home, "doc.go"},
 		"contract/ports.go":      {home, "ports.go"},
@@ -227,8 +240,8 @@ func (d *templateData) places() map[string][]string {
 		"fake/fake.go":           {home, d.Name + "test", d.Name + "test.go"},
 		"mod/mod.go":             {home, d.Name + "mod", d.Name + "mod.go"},
 		"mod/contract_test.go":   {home, d.Name + "mod", "contract_test.go"},
-		"domain/entity.go":       {inside, "domain", d.Snake + ".go"},
-		"domain/entity_test.go":  {inside, "domain", d.Snake + "_test.go"},
+		"domain/entity.go":       {inside, rules, d.Snake + ".go"},
+		"domain/entity_test.go":  {inside, rules, d.Snake + "_test.go"},
 		"consumers/consumers.go": {adapters, "consumers", "consumers.go"},
 		"jobs/jobs.go":           {adapters, "jobs", "jobs.go"},
 		"httpapi/httpapi.go":     {adapters, "httpapi", "httpapi.go"},
@@ -252,6 +265,9 @@ func (d *templateData) render(root string) ([]page, error) {
 		if err != nil {
 			return nil, err
 		}
+		if d.Thin {
+			code = []byte(d.leaveOutDomain(string(code), strings.HasPrefix(name, "domain/")))
+		}
 		if code, err = format.Source(code); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -267,6 +283,37 @@ func (d *templateData) render(root string) ([]page, error) {
 	}
 	slices.SortFunc(pages, func(a, b page) int { return strings.Compare(a.path, b.path) })
 	return pages, nil
+}
+
+// domainIn finds what code says of the domain.
+var domainIn = regexp.MustCompile(`\bdomain\.(New\()?`)
+
+// leaveOutDomain returns the code of a file in a module whose entity stands in the package of the use cases. Its constructor is
+// called after it there, since New makes the use cases.
+func (d *templateData) leaveOutDomain(code string, isDomain bool) string {
+	inside := d.House + "/modules/" + d.Name + "/internal/"
+	domain, app := "\t\""+inside+"domain\"\n", "\t\""+inside+"app\"\n"
+	if isDomain {
+		_, code, _ = strings.Cut(code, "package domain") // and what it said of the package
+		code = "package app" + strings.TrimPrefix(code, "_test")
+		code = strings.Replace(code, "// New returns", "// New"+d.Entity+" returns", 1)
+		code = strings.Replace(code, "func New(", "func New"+d.Entity+"(", 1)
+	}
+	within := ""
+	switch {
+	case strings.HasPrefix(code, "package app\n"):
+		code = strings.Replace(code, domain, "", 1)
+	case strings.Contains(code, app):
+		code, within = strings.Replace(code, domain, "", 1), "app."
+	default:
+		code, within = strings.Replace(code, domain, app, 1), "app."
+	}
+	return domainIn.ReplaceAllStringFunc(code, func(found string) string {
+		if found == "domain." {
+			return within
+		}
+		return within + "New" + d.Entity + "("
+	})
 }
 
 func (d *templateData) execute(name string) ([]byte, error) {
@@ -323,9 +370,9 @@ func (d *templateData) join(ctx context.Context, root string, pages []page, out 
 	}
 	fmt.Fprintf(out, "\nmodules/%[1]s is there, and served at /app/%[1]s by `make run`. What only you can say:\n"+
 		"  - what the context owns and refuses, in modules/%[1]s/doc.go\n"+
-		"  - the rules of %[2]s, in modules/%[1]s/internal/domain, and what other modules may know of it, in ports.go and events.go\n"+
+		"  - the rules of %[2]s, in modules/%[1]s/internal/%[3]s, and what other modules may know of it, in ports.go and events.go\n"+
 		"  - which fields are looked up or sorted by, and so need an index, in internal/adapters/store\n"+
-		"Read the two migrations before you commit them, and run `make verify test`.\n", d.Name, d.An)
+		"Read the two migrations before you commit them, and run `make verify test`.\n", d.Name, d.An, d.rules())
 	return nil
 }
 
