@@ -64,6 +64,7 @@ func Templates() map[string][]string {
 		"daily_report":         {"day", "sections"},
 		"contact":              {"name", "email", "subject", "message", "received"},
 		"project_deleted":      {"name", "days"},
+		"note":                 {"subject", "text"},
 		"account_suspended":    {},
 		"account_reactivated":  {},
 		"role_changed":         {"role"},

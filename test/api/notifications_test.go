@@ -135,7 +135,7 @@ func TestPreferencesDecideWhatComes(t *testing.T) {
 		first := alice.Do(t, "GET", preferences).Want(200).WantHeader("ETag", `"1"`)
 		kinds := first.JSON("kinds").(map[string]any)
 		for kind, want := range map[string]any{
-			"account.welcome": both, "projects.deleted": both, "billing.subscription": both,
+			"account.welcome": both, "projects.deleted": both, "billing.subscription": both, "note": both,
 			"account.security": map[string]any{"in_app": true, "mail": true, "fixed": true},
 			"data.export":      map[string]any{"in_app": true, "mail": true, "fixed": true},
 			"billing.payment":  map[string]any{"in_app": true, "mail": true, "fixed": true},

@@ -15,7 +15,7 @@ type Notice struct {
 	Kind  string      // one of the domain's
 	Topic string      // the template of the mail, and what the web app has words for
 	Event string      // the id of what led to it
-	Data  domain.Data // ids and numbers
+	Data  domain.Data // ids, numbers and words that are the same for everybody
 }
 
 // Notify tells a user what happened by every channel that the user wants: a line in the web app, and a mail that leaves
@@ -59,6 +59,15 @@ func (a *App) Notify(ctx context.Context, notice Notice) error {
 		return a.post(ctx, domain.Letter{
 			ID: id.New(), Key: key, Kind: kind.Name, User: notice.User, Template: notice.Topic, Data: notice.Data,
 		})
+	})
+}
+
+// Note tells a user of an event in words that the caller has, the same for everybody: they are kept, so nothing personal may stand
+// in them. The subject is a line of 100 characters, the text a sentence or two, of 500.
+func (a *App) Note(ctx context.Context, event, user, subject, text string) error {
+	return a.Notify(ctx, Notice{
+		User: user, Kind: domain.KindNote, Topic: domain.Note{}.Template(), Event: event,
+		Data: domain.Data{"subject": subject, "text": text},
 	})
 }
 

@@ -41,6 +41,7 @@ func TestEachTopicHasItsContent(t *testing.T) {
 		{domain.KindSecurity, domain.Data{"issuer": "https://clerk.example.com"}, domain.IdentityLinked{Issuer: "https://clerk.example.com"}},
 		{domain.KindProjectDeleted, domain.Data{"project_id": "apollo"}, domain.ProjectDeleted{Name: "Apollo", Days: 30}},
 		{domain.KindProjectDeleted, domain.Data{"project_id": "gone"}, domain.ProjectDeleted{Days: 30}},
+		{domain.KindNote, domain.Data{"subject": "Done", "text": "It is done."}, domain.Note{Subject: "Done", Text: "It is done."}},
 		{domain.KindSubscription, domain.Data{"plan": "pro", "status": "active"}, domain.SubscriptionChanged{Plan: "pro", Status: "active"}},
 	} {
 		f := newFixture(t)

@@ -22,6 +22,7 @@ var contents = []struct {
 	{DailyReport{}, into[DailyReport]},
 	{Contact{}, into[Contact]},
 	{ProjectDeleted{}, into[ProjectDeleted]},
+	{Note{}, into[Note]},
 	{AccountSuspended{}, into[AccountSuspended]},
 	{AccountReactivated{}, into[AccountReactivated]},
 	{RoleChanged{}, into[RoleChanged]},

@@ -19,6 +19,7 @@ func full() []domain.Content {
 		domain.DailyReport{Day: birth, Sections: []domain.ReportSection{{Title: "Users", Figures: []domain.ReportFigure{{Name: "New", Value: "3"}}}}},
 		domain.Contact{Name: "Ada", Email: "ada@example.com", Subject: "s", Message: "m", Received: birth},
 		domain.ProjectDeleted{Name: "Apollo", Days: 30},
+		domain.Note{Subject: "s", Text: "t"},
 		domain.AccountSuspended{},
 		domain.AccountReactivated{},
 		domain.RoleChanged{Role: "admin"},

@@ -39,6 +39,7 @@ const (
 	KindPayment        = "billing.payment"
 	KindDataExport     = "data.export"
 	KindDailyReport    = "admin.daily_report"
+	KindNote           = "note" // what happened that has no kind of its own
 	KindContact        = "contact"
 	KindMessage        = "message" // what another module writes to addresses that it names
 )
@@ -52,6 +53,7 @@ var kinds = []Kind{
 	{Name: KindPayment, Channels: []Channel{InApp, ByMail}},
 	{Name: KindDataExport, Channels: []Channel{InApp, ByMail}},
 	{Name: KindDailyReport, Audience: Admins, Channels: []Channel{ByMail}, Optional: true},
+	{Name: KindNote, Channels: []Channel{InApp, ByMail}, Optional: true},
 	{Name: KindContact, Audience: Anybody, Channels: []Channel{ByMail}},
 	{Name: KindMessage, Audience: Anybody, Channels: []Channel{ByMail}},
 }

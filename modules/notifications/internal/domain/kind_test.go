@@ -32,7 +32,7 @@ func TestKindsAreGolden(t *testing.T) {
 	}
 	want := []string{
 		"account.welcome", "account.security", "account.password_reset", "projects.deleted", "billing.subscription", "billing.payment", "data.export",
-		"admin.daily_report", "contact", "message",
+		"admin.daily_report", "note", "contact", "message",
 	}
 	if !slices.Equal(names, want) {
 		t.Errorf("the kinds are %q", names)

@@ -76,6 +76,9 @@ type (
 		Days int
 	}
 
+	// Note says in a sentence or two what has no template of its own.
+	Note struct{ Subject, Text string }
+
 	// AccountSuspended says that a user may not act any more.
 	AccountSuspended struct{}
 
@@ -121,6 +124,9 @@ func (Contact) Template() string { return "contact" }
 
 // Template returns the name of the template.
 func (ProjectDeleted) Template() string { return "project_deleted" }
+
+// Template returns the name of the template.
+func (Note) Template() string { return "note" }
 
 // Template returns the name of the template.
 func (AccountSuspended) Template() string { return "account_suspended" }

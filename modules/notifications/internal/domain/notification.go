@@ -6,7 +6,7 @@ import (
 	"github.com/omnistack/omnistack/platform/id"
 )
 
-// Data are the ids, numbers and names of states that a text is made of. It holds nothing that gives a person away.
+// Data are the ids, numbers, names of states and fixed words that a text is made of. It holds nothing that gives a person away.
 type Data map[string]string
 
 // Notification is what a user reads in the web app, which has the words for it.

@@ -23,6 +23,7 @@ func examples() []domain.Content {
 			Message: "Hello,\n\nwe are a team of five and would like to share projects among us. Is there a way to do that today, or is it something that you plan?\n\nThank you\nGrace",
 		},
 		domain.ProjectDeleted{Name: "Apollo", Days: 30},
+		domain.Note{Subject: "Your invoice 2030-17 is ready", Text: "It was made a moment ago, and is due in two weeks. You find it among your invoices."},
 		domain.AccountSuspended{},
 		domain.AccountReactivated{},
 		domain.RoleChanged{Role: "admin"},

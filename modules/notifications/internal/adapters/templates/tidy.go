@@ -12,10 +12,11 @@ import (
 	"github.com/omnistack/omnistack/platform/errs"
 )
 
-// How many characters a subject, and a name or alike in a text, can have. What is longer is cut.
+// How many characters a subject, a name or alike in a text, and a note can have. What is longer is cut.
 const (
 	subjectLength = 120
 	nameLength    = 100
+	noteLength    = 500
 )
 
 // tidy returns the content with texts that can't pass for a part of the mail, and with its links proved.
@@ -39,6 +40,9 @@ func tidy(content domain.Content) (domain.Content, error) {
 		return c, nil
 	case domain.ProjectDeleted:
 		c.Name = name(c.Name)
+		return c, nil
+	case domain.Note:
+		c.Subject, c.Text = name(c.Subject), inert(c.Text, noteLength)
 		return c, nil
 	case domain.AccountSuspended, domain.AccountReactivated:
 		return c, nil
@@ -95,12 +99,15 @@ func link(text string) (string, error) {
 	return to.String(), nil
 }
 
-// name returns a short text that somebody chose, on one line, so that no mail program makes a link of it: whoever can choose
+// name returns a short text that somebody chose, as inert does.
+func name(text string) string { return inert(text, nameLength) }
+
+// inert returns a text that somebody chose, on one line, so that no mail program makes a link of it: whoever can choose
 // a name could otherwise have us send a link of theirs to anybody.
-func name(text string) string {
+func inert(text string, length int) string {
 	var out strings.Builder
 	before := ' '
-	for _, r := range cut(line(text), nameLength) {
+	for _, r := range cut(line(text), length) {
 		if strings.ContainsRune(".。．｡@:/", before) && (unicode.IsLetter(r) || r == '/') {
 			out.WriteRune(gap)
 		}
