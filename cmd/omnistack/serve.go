@@ -57,7 +57,7 @@ func (c *cli) serve(ctx context.Context, roles []string) error {
 	}
 	defer func() { _ = listener.Close() }() // closed already when the server ran
 	if address, isTCP := listener.Addr().(*net.TCPAddr); isTCP {
-		settings.Platform.HTTP.Port = address.Port // for PORT=0
+		settings.Platform.HTTP.ListensOn(address.Port)
 	}
 
 	settings.Output = c.stdout

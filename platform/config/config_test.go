@@ -692,3 +692,18 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 }
+
+// Who asked for a free port is reached at the one it got, but where a URL was set.
+func TestAFreePortIsInTheURL(t *testing.T) {
+	for set, want := range map[string]string{"": "http://localhost:4711", "https://api.example.com": "https://api.example.com"} {
+		environ := vars{"PORT": "0"}
+		if set != "" {
+			environ["PUBLIC_URL"] = set
+		}
+		p, _ := mustLoad(t, "", environ)
+		p.HTTP.ListensOn(4711)
+		if p.HTTP.Port != 4711 || p.HTTP.PublicURL != want {
+			t.Errorf("%q: it is at %s, port %d", set, p.HTTP.PublicURL, p.HTTP.Port)
+		}
+	}
+}

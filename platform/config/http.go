@@ -34,6 +34,14 @@ func (h *HTTP) LocalURL() string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(h.Port))
 }
 
+// ListensOn tells that the process got that port, where PORT=0 asked for a free one. The URL that is made of the port follows.
+func (h *HTTP) ListensOn(port int) {
+	if h.PublicURL == "http://localhost:"+strconv.Itoa(h.Port) {
+		h.PublicURL = "http://localhost:" + strconv.Itoa(port)
+	}
+	h.Port = port
+}
+
 var pathPrefix = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 
 // Validate checks the path prefix and what browsers and mails rely on.
