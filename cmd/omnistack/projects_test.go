@@ -8,6 +8,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/testkit"
+	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 const projects = "/api/v1/app/projects"
@@ -36,7 +37,20 @@ func TestDataSurvivesARestart(t *testing.T) {
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.run("seed", "--users", "2", "--projects", "3").want(t, exitOK, "seeded users\nseeded projects\n", "migration applied")
+	catalog, err := wiregen.Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeded := ""
+	for _, canvas := range catalog {
+		if canvas.Seeder != nil {
+			seeded += "seeded " + canvas.Name + "\n"
+		}
+	}
+	if !strings.Contains(seeded, "users\n") || !strings.Contains(seeded, "projects\n") {
+		t.Fatalf("what is seeded is %q", seeded)
+	}
+	d.run("seed", "--users", "2", "--projects", "3").want(t, exitOK, seeded, "migration applied")
 	s := d.serve("serve")
 	d.as(s, "user-1").Do(t, "GET", projects+"?sort=name&limit=2").Want(200).WantJSON("total", 3).WantJSON("items.0.name", "Project 1")
 	d.as(s, "user-2").Do(t, "GET", "/api/v1/app/users/me").Want(200).WantJSON("full_name", "Example user-2")

@@ -115,8 +115,8 @@ func TestWhatIsNoModuleIsRefused(t *testing.T) {
 // A dry run says what would be written, and writes nothing.
 func TestADryRunWritesNothing(t *testing.T) {
 	before := contents(t, top)
-	out, err := scaffold(t, "module", "invoices", "--root", top, "--entity", "Invoice", "--fields", "number:string", "--dry-run")
-	if err != nil || !strings.Contains(out, "modules/invoices/internal/domain/invoice.go\n") || strings.Count(out, "\n") != 30 {
+	out, err := scaffold(t, "module", "specimens", "--root", top, "--entity", "Specimen", "--fields", "number:string", "--dry-run")
+	if err != nil || !strings.Contains(out, "modules/specimens/internal/domain/specimen.go\n") || strings.Count(out, "\n") != 30 {
 		t.Errorf("got %v and\n%s", err, out)
 	}
 	if contents(t, top) != before {
