@@ -18,6 +18,9 @@ import (
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/httpserver"
+	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/jobs"
+	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/testkit"
 	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
@@ -195,3 +198,37 @@ func Await(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+// Work has the product work a job of a kind that has no arguments, as when its time has come, and waits until it is done.
+func (a *App) Work(t testing.TB, kind string) {
+	t.Helper()
+	Work(t, a.DB, kind)
+}
+
+// Work is that of an App, for a product over the database that was started otherwise.
+func Work(t testing.TB, db *database.DB, kind string) {
+	t.Helper()
+	client, err := jobs.New(db, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := module.Job{Kind: kind, Run: func(context.Context, []byte) error { return nil }} // the product runs it, not this client
+	if err := client.Register([]module.Job{work}); err != nil {
+		t.Fatal(err)
+	}
+	var number string
+	err = db.WithinTx(t.Context(), func(ctx context.Context) (err error) {
+		number, err = client.EnqueueFor(ctx, id.Of("nobody"), now(kind))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Await(t, kind, func() bool { return testkit.Rows(t, db, "river_job", "id = ? AND state = 'completed'", number) == 1 })
+}
+
+// now is a job of the kind that it names, without arguments.
+type now string
+
+func (kind now) Kind() string            { return string(kind) }
+func (now) MarshalJSON() ([]byte, error) { return []byte("{}"), nil }

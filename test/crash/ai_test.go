@@ -14,20 +14,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/platform/database"
-	"github.com/omnistack/omnistack/platform/jobs"
-	"github.com/omnistack/omnistack/platform/module"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
-
-// sweep is the job that accounts for calls of killed processes.
-type sweep struct{}
-
-// Kind returns the name of the kind.
-func (sweep) Kind() string { return "ai.sweep" }
 
 // askers is how many have models answer at once.
 const askers = 8
@@ -72,23 +62,16 @@ func TestAKilledProgramLosesNoCall(t *testing.T) {
 
 		held := testkit.Rows(t, s.db, "ai_holds", "")
 		s.start()
-		background, err := jobs.New(s.db, zap.NewNop())
-		if err == nil {
-			err = background.Register([]module.Job{jobs.Kind(module.Job{}, func(context.Context, sweep) error { return nil })})
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.db.WithinTx(t.Context(), func(ctx context.Context) error {
-			if err := s.db.Tx(ctx).Exec("UPDATE ai_holds SET expires_at = started_at").Error; err != nil { // as if time had gone by
-				return err
-			}
-			return background.Enqueue(ctx, sweep{})
+		err := s.db.WithinTx(t.Context(), func(ctx context.Context) error {
+			return s.db.Tx(ctx).Exec("UPDATE ai_holds SET expires_at = started_at").Error // as if time had gone by
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		apptest.Await(t, "the sweep", func() bool { return testkit.Rows(t, s.db, "ai_holds", "") == 0 })
+		apptest.Work(t, s.db, "ai.sweep")
+		if left := testkit.Rows(t, s.db, "ai_holds", ""); left != 0 {
+			t.Fatalf("after the sweep %d are set aside", left)
+		}
 
 		rows, err := database.All(s.db.Read(t.Context()).Raw("SELECT id FROM ai_calls WHERE status = 'completed'"), database.Scalar[string])
 		if err != nil {
