@@ -22,7 +22,7 @@ import (
 
 // unopened puts the modules together over a platform that isn't there, to be asked what they are made of.
 func unopened(settings *Settings) *Modules {
-	modules, err := buildModules(settings, nil, nil, nil, keyring.New("", ""), zap.NewNop(), page.Cursors{}, nil, nil, clock.System{}, []*auth.Provider{{}})
+	modules, err := buildModules(settings, nil, nil, nil, keyring.New("", ""), zap.NewNop(), page.Cursors{}, nil, nil, clock.System{}, []*auth.Provider{{}}, nil, nil)
 	if err != nil {
 		panic(err) // nothing is opened: what fails is broken in the binary
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/audit"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
@@ -29,8 +30,8 @@ const afterwards = time.Minute
 // house are the tables of contents of everything that publishes, consumes or works: the modules, and what the house adds.
 type house []module.Descriptor
 
-func newHouse(modules *Modules, background *jobs.Client, trail *audit.Log, keys *idempotency.Store, clock clock.Clock, settings *Settings) house {
-	described := append(modules.Describe(), keys.Describe())
+func newHouse(modules *Modules, background *jobs.Client, trail *audit.Log, keys *idempotency.Store, removals *blob.Removals, clock clock.Clock, settings *Settings) house {
+	described := append(modules.Describe(), keys.Describe(), removals.Describe())
 	return append(described, erasure(described, keys, background, clock, settings), module.Descriptor{Name: "audit", Jobs: trail.Jobs()})
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/omnistack/omnistack/platform/audit"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/idempotency"
@@ -13,7 +14,7 @@ import (
 
 // Platform returns the tables of contents of the platform's packages that keep something in the database.
 func Platform() []module.Descriptor {
-	return []module.Descriptor{bus.Describe(), jobs.Describe(), audit.Describe(), new(idempotency.Store).Describe()}
+	return []module.Descriptor{bus.Describe(), jobs.Describe(), audit.Describe(), new(idempotency.Store).Describe(), new(blob.Removals).Describe()}
 }
 
 // mount registers every module's routes.

@@ -41,6 +41,7 @@ type ModuleSettings struct {
 	AI            aimod.Settings
 	Billing       billingmod.Settings
 	Users         usersmod.Settings
+	Projects      projectsmod.Settings
 	Notifications notificationsmod.Settings
 }
 
@@ -50,6 +51,7 @@ func (s *ModuleSettings) groups() []config.Group {
 		s.AI.Group(),
 		s.Billing.Group(),
 		s.Users.Group(),
+		s.Projects.Group(),
 		s.Notifications.Group(),
 	}
 }

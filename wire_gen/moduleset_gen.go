@@ -24,7 +24,7 @@ var moduleSet = wire.NewSet(
 	usersDeps,
 	usersmod.New,
 	usersDirectory,
-	wire.Struct(new(projectsmod.Deps), "*"),
+	projectsDeps,
 	projectsmod.New,
 	projectsCatalog,
 	notificationsDeps,

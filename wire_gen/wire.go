@@ -10,6 +10,7 @@ import (
 
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
@@ -46,6 +47,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		telemetry.NewMetrics,
 		newLimiter,
 		OpenFiles,
+		blob.NewRemovals,
 		newServer,
 		newApp,
 	))
@@ -53,6 +55,6 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 
 // buildModules puts the modules together over the given platform.
 func buildModules(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger,
-	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider) (*Modules, error) {
+	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider, files blob.Store, removals *blob.Removals) (*Modules, error) {
 	panic(wire.Build(moduleSet))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/omnistack/omnistack/modules/users/usersmod"
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
@@ -104,13 +105,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		cleanup()
 		return nil, nil, err
 	}
-	projectsmodDeps := projectsmod.Deps{
-		DB:      db,
-		Events:  busBus,
-		Cursors: cursors,
-		Clock:   clock,
-		Plans:   entitlements,
-	}
+	removals := blob.NewRemovals(db, store, clock)
+	projectsmodDeps := projectsDeps(settings, db, busBus, cursors, clock, entitlements, store, removals)
 	projectsmodModule := projectsmod.New(projectsmodDeps)
 	directory := usersDirectory(module)
 	catalog := projectsCatalog(projectsmodModule)
@@ -131,7 +127,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	}
 	auditLog := audit.New(db, cursors, clock)
 	idempotencyStore := newIdempotency(db, clock, settings)
-	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, clock, settings)
+	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, removals, clock, settings)
 	server, err := newServer(settings, db, client, limiter, gate, devIssuer, store, modules, wiregenHouse, busBus, jobsClient, auditLog, idempotencyStore, principalCache, entitlements, roles, log)
 	if err != nil {
 		cleanup3()
@@ -154,7 +150,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider, files blob.Store, removals *blob.Removals) (*Modules, error) {
 	deps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
 	module, err := billingmod.New(deps)
 	if err != nil {
@@ -171,13 +167,7 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	if err != nil {
 		return nil, err
 	}
-	projectsmodDeps := projectsmod.Deps{
-		DB:      db,
-		Events:  events2,
-		Cursors: cursors,
-		Clock:   clock2,
-		Plans:   entitlements,
-	}
+	projectsmodDeps := projectsDeps(settings, db, events2, cursors, clock2, entitlements, files, removals)
 	projectsmodModule := projectsmod.New(projectsmodDeps)
 	directory := usersDirectory(usersmodModule)
 	catalog := projectsCatalog(projectsmodModule)

@@ -24,6 +24,7 @@ var libraries = []library{
 	{"github.com/aws/aws-sdk-go-v2", "platform/blob"},
 	{"github.com/aws/smithy-go", "platform/blob"},
 	{"github.com/danielgtaylor/huma", "platform/httpserver"},
+	{"github.com/gabriel-vasile/mimetype", "modules/projects/internal/adapters/objects"},
 	{"github.com/getkin/kin-openapi", "test/contract_test"},
 	{"github.com/gin-gonic/gin", "platform/httpserver"},
 	{"github.com/go-json-experiment/json", "modules/ai/internal/adapters/httpapi modules/ai/internal/adapters/langchain platform/auth platform/httpserver platform/patch test/bench/..."},

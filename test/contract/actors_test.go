@@ -275,7 +275,7 @@ func (w as) own(collection string) string {
 		return w.foreign(collection)
 	}
 	for _, o := range w.operations {
-		if o.path != collection || o.method != http.MethodPost || o.body == nil {
+		if !leads(o.path, collection) || o.method != http.MethodPost || o.body == nil {
 			continue
 		}
 		for attempt := range 20 { // a rule may refuse what the document allows, such as a name of spaces
@@ -289,12 +289,22 @@ func (w as) own(collection string) string {
 			}
 		}
 	}
-	if items, _ := client.Do(w.t, "GET", collection+"?limit=100").Want(200).JSON("items").([]any); len(items) > 0 {
+	listed := client.Do(w.t, "GET", collection+"?limit=100")
+	if listed.Status == http.StatusNotFound && strings.Count(collection, "/") > 4 { // it is in something that isn't there
+		return id.New()
+	}
+	if items, _ := listed.Want(200).JSON("items").([]any); len(items) > 0 {
 		id, _ := items[0].(map[string]any)["id"].(string)
 		put(w.ids, collection, w.who, []string{id})
 		return id
 	}
 	return id.New()
+}
+
+// leads tells whether a path is one of the document's, which has names in braces for its ids.
+func leads(documented, path string) bool {
+	names, parts := strings.Split(documented, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(names, parts, func(name, part string) bool { return name == part || strings.HasPrefix(name, "{") })
 }
 
 // bodyFor returns what makes something that nobody needs.
@@ -304,6 +314,8 @@ func (w as) bodyFor(o *operation, attempt int) string {
 		return `{"name": "spare", "scopes": ["read"]}`
 	case me + "/identities":
 		return fmt.Sprintf(`{"token": %q}`, w.app.Token(w.t, auth.DevClaims{Subject: w.subject()}))
+	case api + "/app/projects/{id}/files":
+		return `{"filename": "a.txt", "content_type": "text/plain", "size": 1}`
 	}
 	return *example(o, w, attempt).body
 }
@@ -343,6 +355,8 @@ func (w as) meant(o *operation, name string) []string {
 		return []string{w.app.Token(w.t, auth.DevClaims{Subject: w.subject()})}
 	case name == "cursor" && w.cursors[o.path][w.who] != "":
 		return []string{w.cursors[o.path][w.who]}
+	case name == "content_type":
+		return []string{"text/plain", "image/png", "text/html"}
 	case name == "consumer":
 		return []string{"notifications.welcome", "no such"}
 	case name == "plan" && o.path == checkout:

@@ -95,6 +95,8 @@ func example(o *operation, around surroundings, seed int) *request {
 
 // unproved are the operations that never succeed here, and why.
 var unproved = map[string]string{
+	"POST /api/v1/app/projects/{id}/files/{file_id}/complete": "needs a file that was uploaded",
+
 	"POST /api/v1/public/webhooks/clerk":    "needs the signature of Clerk",
 	"POST /api/v1/public/webhooks/supabase": "needs the signature of Supabase",
 	"POST /api/v1/public/webhooks/resend":   "needs the signature of Resend",

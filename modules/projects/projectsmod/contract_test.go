@@ -11,6 +11,7 @@ import (
 	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/projects/projectsmod"
 	"github.com/omnistack/omnistack/modules/projects/projectstest"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/errs"
@@ -149,7 +150,7 @@ func keepsTheCatalog(t *testing.T, catalog projects.Catalog, world world) {
 
 func newModule(db *database.DB) *projectsmod.Module {
 	return projectsmod.New(projectsmod.Deps{
-		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: clock.System{}, Plans: billingtest.Entitlements{},
+		DB: db, Events: eventstest.New(db, nil), Cursors: page.NewCursors(keyring.New(strings.Repeat("k", 32), "")), Clock: clock.System{}, Plans: billingtest.Entitlements{}, Settings: &projectsmod.Settings{}, Removals: blob.NewRemovals(db, nil, clock.System{}),
 	})
 }
 

@@ -9,13 +9,17 @@ import (
 
 	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/projects"
+	"github.com/omnistack/omnistack/modules/projects/internal/adapters/clamav"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/consumers"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/httpapi"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/jobs"
+	"github.com/omnistack/omnistack/modules/projects/internal/adapters/objects"
 	"github.com/omnistack/omnistack/modules/projects/internal/adapters/store"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
 	"github.com/omnistack/omnistack/modules/projects/internal/domain"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/clock"
+	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/httpserver"
@@ -31,14 +35,37 @@ type Deps struct {
 	Cursors page.Cursors
 	Clock   clock.Clock
 	Plans   billing.Entitlements
+
+	Files    blob.Store
+	Removals *blob.Removals
+	Storage  config.Storage // which files are taken
+	Settings *Settings
 }
 
 // Module is the context, put together.
-type Module struct{ app *app.App }
+type Module struct {
+	app   *app.App
+	files *app.Files
+
+	settings *Settings
+}
 
 // New puts the context together.
 func New(deps Deps) *Module {
-	return &Module{app: app.New(store.New(deps.DB), deps.DB, deps.Events, deps.Cursors, deps.Clock, deps.Plans)}
+	rows := store.New(deps.DB)
+	var scanner app.Scanner
+	if deps.Settings.ClamAV != "" {
+		scanner = clamav.New(deps.Settings.ClamAV)
+	}
+	files := app.NewFiles(app.FilePorts{
+		Projects: rows, Store: rows, Objects: objects.New(deps.Files), Removals: deps.Removals, Scanner: scanner, Tx: deps.DB,
+		Events: deps.Events, Cursors: deps.Cursors, Clock: deps.Clock, Plans: deps.Plans,
+	}, domain.FileRules{MaxBytes: int64(deps.Storage.UploadMaxBytes), Types: deps.Storage.UploadAllowedTypes})
+	return &Module{
+		app:      app.New(rows, deps.DB, deps.Events, deps.Cursors, deps.Clock, deps.Plans, files),
+		files:    files,
+		settings: deps.Settings,
+	}
 }
 
 // Catalog returns the port that other modules may ask.
@@ -47,17 +74,22 @@ func (m *Module) Catalog() projects.Catalog { return m.app }
 // Describe returns the table of contents.
 func (m *Module) Describe() module.Descriptor {
 	return module.Descriptor{
-		Name:      "projects",
-		Summary:   "Projects: what a user works on. The example to copy for a resource of your own.",
-		Routes:    func(r *httpserver.Router) { httpapi.Register(r, m.app) },
+		Name:    "projects",
+		Summary: "Projects: what a user works on. The example to copy for a resource of your own.",
+		Routes: func(r *httpserver.Router) {
+			httpapi.Register(r, m.app)
+			httpapi.RegisterFiles(r, m.files)
+		},
 		Ports:     []module.Port{{Name: "projects.Catalog", Summary: "how many projects an owner has, and what one is called"}},
 		Publishes: projects.Published(),
 		Consumes:  consumers.All(m.app),
-		Jobs:      jobs.Kinds(m.app),
+		Jobs:      jobs.Kinds(m.app, m.files),
+		Settings:  m.settings.Group(),
 		Models:    store.Models(),
 		Tables: []module.Table{
 			{Name: "projects", Summary: "one row a project, deleted ones too", Owner: "owner_id"},
 			{Name: "projects_plans", Summary: "which plan an owner is on, as billing says", Owner: "owner_id"},
+			{Name: "projects_files", Summary: "one row a file; its bytes are where files are kept", Owner: "owner_id"},
 		},
 		Reporter: reporter{m.app},
 		Eraser:   m.app,

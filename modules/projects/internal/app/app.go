@@ -20,11 +20,13 @@ type App struct {
 	cursors page.Cursors
 	clock   clock.Clock
 	plans   billing.Entitlements
+	files   *Files
 }
 
 // New returns the use cases over their driven ports.
-func New(store Store, tx Transactor, events events.Publisher, cursors page.Cursors, clock clock.Clock, plans billing.Entitlements) *App {
-	return &App{store, tx, events, cursors, clock, plans}
+func New(store Store, tx Transactor, events events.Publisher, cursors page.Cursors, clock clock.Clock, plans billing.Entitlements,
+	files *Files) *App {
+	return &App{store, tx, events, cursors, clock, plans, files}
 }
 
 // Count returns how many projects an owner has.
@@ -40,5 +42,10 @@ func (a *App) Find(ctx context.Context, owner id.Scope, projectID string) (proje
 
 // Erase removes everything the owner has here, for good. Nobody hears of each project: that the owner is gone says it all.
 func (a *App) Erase(ctx context.Context, owner id.Scope) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Erase(ctx, owner) })
+	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
+		if err := a.files.eraseOf(ctx, owner); err != nil {
+			return err
+		}
+		return a.store.Erase(ctx, owner)
+	})
 }

@@ -189,6 +189,7 @@ func TestCountAndErase(t *testing.T) {
 		t.Error(err)
 	}
 	f.store.Expect(t, "count", "erase in tx")
+	f.files.Expect(t, "drop files of in tx", "note in tx")
 	f.events.Expect(t) // that the owner is gone was said already
 }
 
@@ -223,6 +224,7 @@ func TestPurgeDeleted(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	f.store.Expect(t, "purge in tx")
+	f.files.Expect(t, "drop files of deleted in tx", "note in tx")
 }
 
 // A list asks the store for one item more than wanted, which shows whether there is a next page.

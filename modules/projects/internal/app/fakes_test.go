@@ -125,6 +125,7 @@ type fixture struct {
 	tx      *txtest.Transactor
 	events  *eventstest.Recorder
 	cursors page.Cursors
+	files   *fakeFiles
 }
 
 // newFixture returns the use cases over a store that holds apollo, where the method called failing fails; "publish" is the events'.
@@ -140,9 +141,11 @@ func newFixture(failing string) fixture {
 		refused = errstest.ErrBoom
 	}
 	f.events = eventstest.New(f.tx, refused)
-	f.App = app.New(f.store, f.tx, f.events, f.cursors, clock.NewManual(now), billingtest.Entitlements{Plans: []billing.Plan{
+	f.files = &fakeFiles{fakeStore: &fakeStore{}, removals: map[string]time.Time{}, clock: clock.NewManual(now)}
+	files := app.NewFiles(app.FilePorts{Store: f.files, Removals: f.files, Tx: f.tx, Clock: f.files.clock}, domain.FileRules{})
+	f.App = app.New(f.store, f.tx, f.events, f.cursors, f.files.clock, billingtest.Entitlements{Plans: []billing.Plan{
 		{Name: billing.Free, Projects: 8}, {Name: "tiny", Projects: 7}, {Name: "vast", Projects: billing.Unlimited},
-	}})
+	}}, files)
 	return f
 }
 

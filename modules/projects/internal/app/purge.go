@@ -17,6 +17,9 @@ func (a *App) PurgeDeleted(ctx context.Context) error {
 	for {
 		var purged int64
 		err := a.tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+			if err := a.files.purgeOf(ctx, before, purgeBatch); err != nil {
+				return err
+			}
 			purged, err = a.store.Purge(ctx, before, purgeBatch)
 			return err
 		})

@@ -46,7 +46,7 @@ type planRow struct {
 func (planRow) TableName() string { return "projects_plans" }
 
 // Models returns the rows of this store, for the schema tooling.
-func Models() []any { return []any{&row{}, &planRow{}} }
+func Models() []any { return []any{&row{}, &planRow{}, &fileRow{}} }
 
 // Store is an app.Store in the database.
 type Store struct{ db *database.DB }
@@ -163,10 +163,12 @@ func (s *Store) Erase(ctx context.Context, owner id.Scope) error {
 	return database.Classify(s.db.Tx(ctx).Unscoped().Where("owner_id = ?", owner.User).Delete(&row{}).Error)
 }
 
+// purged are the projects that Purge removes.
+const purged = "(SELECT id FROM projects WHERE deleted_at < ? ORDER BY deleted_at, id LIMIT ?)"
+
 // Purge removes rows that were deleted before the time.
 func (s *Store) Purge(ctx context.Context, before time.Time, limit int) (int64, error) {
-	done := s.db.Tx(ctx).Exec(
-		"DELETE FROM projects WHERE id IN (SELECT id FROM projects WHERE deleted_at < ? ORDER BY deleted_at LIMIT ?)", before, limit)
+	done := s.db.Tx(ctx).Exec("DELETE FROM projects WHERE id IN "+purged, before, limit)
 	return done.RowsAffected, database.Classify(done.Error)
 }
 

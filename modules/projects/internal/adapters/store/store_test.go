@@ -548,7 +548,7 @@ func TestCursorsWalkThroughAChangingList(t *testing.T) {
 	eachStore(t, func(t *testing.T, s suite) {
 		r := storetest.Random(t)
 		cursors := page.NewCursors(keyring.New(strings.Repeat("k", 32), ""))
-		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{}, billing.Null{})
+		projects := app.New(s.Store, s.db, eventstest.New(s.db, nil), cursors, clock.System{}, billing.Null{}, nil)
 		for _, sort := range sorts {
 			owner := id.Of("walker by " + string(sort))
 			random := func() domain.Project {
