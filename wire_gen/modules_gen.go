@@ -20,8 +20,8 @@ import (
 type Modules struct {
 	AI            *aimod.Module
 	Billing       *billingmod.Module
-	Users         *usersmod.Module
 	Projects      *projectsmod.Module
+	Users         *usersmod.Module
 	Notifications *notificationsmod.Module
 }
 
@@ -30,8 +30,8 @@ func (m *Modules) Describe() []module.Descriptor {
 	return []module.Descriptor{
 		m.AI.Describe(),
 		m.Billing.Describe(),
-		m.Users.Describe(),
 		m.Projects.Describe(),
+		m.Users.Describe(),
 		m.Notifications.Describe(),
 	}
 }
@@ -58,8 +58,8 @@ func (s *ModuleSettings) groups() []config.Group {
 
 func billingEntitlements(m *billingmod.Module) billing.Entitlements { return m.Entitlements() }
 
-func usersDirectory(m *usersmod.Module) users.Directory { return m.Directory() }
-
 func projectsCatalog(m *projectsmod.Module) projects.Catalog { return m.Catalog() }
+
+func usersDirectory(m *usersmod.Module) users.Directory { return m.Directory() }
 
 func notificationsMail(m *notificationsmod.Module) notifications.Mail { return m.Mail() }

@@ -18,6 +18,7 @@ import (
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -71,7 +72,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	keyring := newKeyring(settings)
 	cursors := page.NewCursors(keyring)
 	principalCache := auth.NewPrincipalCache(clock)
-	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, clock, v)
+	erasure := newErasure(db, keyring, clock, jobsClient, settings)
+	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, erasure, clock, v)
 	module, err := usersmod.New(deps)
 	if err != nil {
 		cleanup2()
@@ -125,14 +127,14 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	modules := &Modules{
 		AI:            aimodModule,
 		Billing:       billingmodModule,
-		Users:         module,
 		Projects:      projectsmodModule,
+		Users:         module,
 		Notifications: notificationsmodModule,
 	}
 	auditLog := audit.New(db, cursors, clock)
 	idempotencyStore := newIdempotency(db, clock, settings)
-	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, clock, settings)
-	server, err := newServer(settings, db, client, limiter, gate, devIssuer, store, modules, wiregenHouse, busBus, jobsClient, auditLog, idempotencyStore, principalCache, entitlements, roles, log)
+	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, erasure)
+	server, err := newServer(settings, db, client, limiter, gate, devIssuer, store, modules, wiregenHouse, busBus, jobsClient, auditLog, idempotencyStore, erasure, principalCache, entitlements, roles, log)
 	if err != nil {
 		cleanup3()
 		cleanup2()
@@ -154,7 +156,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, erasing *erasure.Erasure, clock2 clock.Clock, providers []*auth.Provider) (*Modules, error) {
 	deps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
 	module, err := billingmod.New(deps)
 	if err != nil {
@@ -166,11 +168,6 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	if err != nil {
 		return nil, err
 	}
-	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, clock2, providers)
-	usersmodModule, err := usersmod.New(usersmodDeps)
-	if err != nil {
-		return nil, err
-	}
 	projectsmodDeps := projectsmod.Deps{
 		DB:      db,
 		Events:  events2,
@@ -179,6 +176,11 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 		Plans:   entitlements,
 	}
 	projectsmodModule := projectsmod.New(projectsmodDeps)
+	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, erasing, clock2, providers)
+	usersmodModule, err := usersmod.New(usersmodDeps)
+	if err != nil {
+		return nil, err
+	}
 	directory := usersDirectory(usersmodModule)
 	catalog := projectsCatalog(projectsmodModule)
 	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, directory, catalog)
@@ -189,8 +191,8 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	modules := &Modules{
 		AI:            aimodModule,
 		Billing:       module,
-		Users:         usersmodModule,
 		Projects:      projectsmodModule,
+		Users:         usersmodModule,
 		Notifications: notificationsmodModule,
 	}
 	return modules, nil

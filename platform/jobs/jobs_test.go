@@ -372,7 +372,10 @@ func TestAJobHasAnOwnerProgressAndAResult(t *testing.T) {
 			}
 		}
 
-		forget := func(ctx context.Context) error { return s.Forget(ctx, id.Of("alice")) }
+		forget := func(ctx context.Context) error {
+			_, err := s.Erase(ctx, id.Of("alice"))
+			return err
+		}
 		err := db.WithinTx(t.Context(), func(ctx context.Context) error { return errors.Join(forget(ctx), errBoom) })
 		if got := metadata(s.jobs()[0]); !errors.Is(err, errBoom) || got != done {
 			t.Errorf("after a rollback its metadata is %s, %v", got, err)

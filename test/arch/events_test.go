@@ -20,7 +20,7 @@ func eventRules() []rule {
 		{
 			name: "personal-data-is-erased",
 			says: "Who has a table with an Owner has an Eraser, and a module's Eraser runs when a user is deleted: the module " +
-				"consumes " + userDeleted + ". The users erase themselves where they publish it, and wire_gen erases what the platform has.",
+				"consumes " + userDeleted + ". The house makes that consumer (platform/erasure); the users erase themselves where they publish it.",
 			check: func(t *tree) []string {
 				var broken []string
 				for _, m := range t.owners() {

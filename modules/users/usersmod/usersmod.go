@@ -36,6 +36,7 @@ type Deps struct {
 	Clock      clock.Clock
 	Principals *auth.PrincipalCache
 	Verifier   *auth.Verifier
+	Receipts   app.Receipts
 	Auth       config.Auth // which providers there are, and their secrets
 	Settings   *Settings
 	Issuer     string // whose subjects the seeder's users are; the primary provider's
@@ -57,7 +58,7 @@ func New(deps Deps) (*Module, error) {
 	rows := store.New(deps.DB)
 	made := app.New(app.Ports{
 		Store: rows, Webhooks: rows, Tx: deps.DB, Events: deps.Events, Principals: deps.Principals, Queue: jobs.NewQueue(deps.Jobs),
-		Sealer: deps.Keyring.Sealer("users webhook"), Cursors: deps.Cursors, Clock: deps.Clock,
+		Sealer: deps.Keyring.Sealer("users webhook"), Receipts: deps.Receipts, Cursors: deps.Cursors, Clock: deps.Clock,
 		Providers: providers, Profiles: profiles(deps.Auth, deps.ClerkAPI),
 	}, deps.Settings.AdminEmails)
 	return &Module{app: made, deps: deps}, nil

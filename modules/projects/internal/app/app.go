@@ -38,7 +38,12 @@ func (a *App) Find(ctx context.Context, owner id.Scope, projectID string) (proje
 	return a.store.FindAny(ctx, owner, projectID)
 }
 
-// Erase removes everything the owner has here, for good. Nobody hears of each project: that the owner is gone says it all.
-func (a *App) Erase(ctx context.Context, owner id.Scope) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error { return a.store.Erase(ctx, owner) })
+// Erase removes everything the owner has here, for good, and says how many rows of
+// which table that was. Nobody hears of each project: that the owner is gone says it all.
+func (a *App) Erase(ctx context.Context, owner id.Scope) (erased map[string]int64, err error) {
+	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
+		erased, err = a.store.Erase(ctx, owner)
+		return err
+	})
+	return erased, err
 }

@@ -21,6 +21,7 @@ type App struct {
 	principals  Principals
 	queue       Queue
 	sealer      Sealer
+	receipts    Receipts
 	cursors     page.Cursors
 	clock       clock.Clock
 	providers   map[string]Provider
@@ -37,6 +38,7 @@ type Ports struct {
 	Principals Principals
 	Queue      Queue
 	Sealer     Sealer
+	Receipts   Receipts
 	Cursors    page.Cursors
 	Clock      clock.Clock
 	Providers  map[string]Provider      // whose posts are taken, by name
@@ -47,7 +49,7 @@ type Ports struct {
 func New(ports Ports, adminEmails []string) *App {
 	return &App{
 		store: ports.Store, webhooks: ports.Webhooks, tx: ports.Tx, events: ports.Events, principals: ports.Principals,
-		queue: ports.Queue, sealer: ports.Sealer, cursors: ports.Cursors, clock: ports.Clock,
+		queue: ports.Queue, sealer: ports.Sealer, receipts: ports.Receipts, cursors: ports.Cursors, clock: ports.Clock,
 		providers: ports.Providers, profiles: ports.Profiles, adminEmails: adminEmails,
 	}
 }
@@ -67,11 +69,14 @@ func (a *App) Find(ctx context.Context, userID string) (users.User, error) {
 }
 
 // Erase removes what is personal about a user and leaves a tombstone, so that an old token doesn't bring it back.
-func (a *App) Erase(ctx context.Context, user id.Scope) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
+// It says how many rows of which table that was.
+func (a *App) Erase(ctx context.Context, user id.Scope) (erased map[string]int64, err error) {
+	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
 		a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.User) })
-		return a.store.Erase(ctx, user, a.clock.Now())
+		erased, err = a.store.Erase(ctx, user, a.clock.Now())
+		return err
 	})
+	return erased, err
 }
 
 // toContract returns what other modules may know of a user.

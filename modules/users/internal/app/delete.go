@@ -23,7 +23,11 @@ func (a *App) Delete(ctx context.Context, by domain.Administrator, userID string
 		if err := user.MayBeDeleted(by, superadmins); err != nil {
 			return err
 		}
-		if err := a.Erase(ctx, id.Of(userID)); err != nil {
+		erased, err := a.Erase(ctx, id.Of(userID))
+		if err != nil {
+			return err
+		}
+		if err := a.receipts.Record(ctx, "users", id.Of(userID), erased); err != nil {
 			return err
 		}
 		return a.events.Publish(ctx, users.UserDeleted{UserID: userID, Version: user.Version + 1})

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -187,14 +188,14 @@ func (f *fakeStore) SaveSubscription(ctx context.Context, userID string, said do
 	return f.Call(ctx, "save subscription")
 }
 
-func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) error {
+func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) (map[string]int64, error) {
 	if at != now {
-		return errors.New("not the clock's time")
+		return nil, errors.New("not the clock's time")
 	}
 	if erased, known := f.users[user.User]; known {
 		f.users[user.User] = domain.User{ID: erased.ID, Role: domain.RoleUser, Version: erased.Version + 1, Deleted: true}
 	}
-	return f.Call(ctx, "erase")
+	return map[string]int64{"users": 1}, f.Call(ctx, "erase")
 }
 
 func (f *fakeStore) InsertAPIKey(ctx context.Context, key domain.APIKey) error {
@@ -307,6 +308,17 @@ func (f *fakeWebhooks) PurgeWebhooks(ctx context.Context, before time.Time) erro
 	return f.Call(ctx, "purge")
 }
 
+// fakeReceipts is an app.Receipts that says what it was given.
+type fakeReceipts struct {
+	*txtest.Recorder
+	of []string
+}
+
+func (f *fakeReceipts) Record(ctx context.Context, module string, user id.Scope, erased map[string]int64) error {
+	f.of = append(f.of, fmt.Sprint(module, " ", user.User, " ", erased))
+	return f.Call(ctx, "receipt")
+}
+
 // fakeQueue is an app.Queue that says what it was given.
 type fakeQueue struct {
 	*txtest.Recorder
@@ -360,6 +372,7 @@ type fixture struct {
 	store      *fakeStore
 	webhooks   *fakeWebhooks
 	queue      *fakeQueue
+	receipts   *fakeReceipts
 	provider   fakeProvider
 	tx         *txtest.Transactor
 	events     *eventstest.Recorder
@@ -381,6 +394,7 @@ func newFixture(failing string, users ...domain.User) fixture {
 	keys := keyring.New(strings.Repeat("k", 32), "")
 	tx, principals, cursors := &txtest.Transactor{}, &fakePrincipals{}, page.NewCursors(keys)
 	webhooks, queue := &fakeWebhooks{store, map[string]app.Webhook{}}, &fakeQueue{Recorder: &store.Recorder}
+	receipts := &fakeReceipts{Recorder: &store.Recorder}
 	provider := fakeProvider{map[string]app.Notice{}}
 	var refused error
 	if failing == "publish" {
@@ -390,10 +404,10 @@ func newFixture(failing string, users ...domain.User) fixture {
 	settings := []string{"ADA@example.com", "grace@example.com", "Grace@Example.com"}
 	made := app.New(app.Ports{
 		Store: store, Webhooks: webhooks, Tx: tx, Events: events, Principals: principals, Queue: queue, Sealer: keys.Sealer("test"),
-		Cursors: cursors, Clock: clock.NewManual(now),
+		Receipts: receipts, Cursors: cursors, Clock: clock.NewManual(now),
 		Providers: map[string]app.Provider{"provider": provider}, Profiles: map[string]app.ProfileSource{"issuer": provider},
 	}, settings)
-	return fixture{made, store, webhooks, queue, provider, tx, events, principals, cursors}
+	return fixture{made, store, webhooks, queue, receipts, provider, tx, events, principals, cursors}
 }
 
 func person(userID string) domain.User {

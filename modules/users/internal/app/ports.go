@@ -68,7 +68,7 @@ type Store interface {
 
 	// Erase leaves a tombstone of the user: the id and the identities, nothing personal, and no API key. A tombstone, and
 	// nobody, stay as they are.
-	Erase(ctx context.Context, user id.Scope, at time.Time) error
+	Erase(ctx context.Context, user id.Scope, at time.Time) (erased map[string]int64, err error)
 
 	Keys
 }
@@ -140,6 +140,11 @@ type ProfileSource interface {
 type Queue interface {
 	ProcessWebhook(ctx context.Context, webhookID string) error
 	FetchProfile(ctx context.Context, userID string) error
+}
+
+// Receipts keeps what was erased of whom, in the transaction of ctx, in which that is done.
+type Receipts interface {
+	Record(ctx context.Context, module string, user id.Scope, erased map[string]int64) error
 }
 
 // Sealer makes unreadable what is kept. It opens only with the same about.

@@ -73,7 +73,7 @@ func TestListsAreAlikeOnBothEngines(t *testing.T) {
 		s := suite{db: db, Store: store.New(db)}
 		s.add(t, all...)
 		s.add(t, plain("erased"))
-		storetest.Commit(t, db, func(ctx context.Context) error { return s.Erase(ctx, id.Of("erased"), later) })
+		storetest.Commit(t, db, func(ctx context.Context) error { _, err := s.Erase(ctx, id.Of("erased"), later); return err })
 		engines[db.Engine()] = s
 	}
 
@@ -177,7 +177,7 @@ func TestAdministratorsAndSuperadmins(t *testing.T) {
 		suspended.Active, unreachable.Email, blank.Email = false, nil, new("")
 		s.add(t, withRole("zoe", domain.RoleAdmin), withRole("ada", domain.RoleSuperadmin), withRole("sam", domain.RoleUser), suspended,
 			unreachable, blank, withRole("gone", domain.RoleSuperadmin))
-		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, id.Of("gone"), later) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { _, err := s.Erase(ctx, id.Of("gone"), later); return err })
 
 		if got, err := s.Administrators(t.Context()); err != nil || !slices.Equal(idsOf(got), []string{"ada", "zoe"}) {
 			t.Errorf("the administrators are %v, %v", idsOf(got), err)
@@ -209,7 +209,7 @@ func TestTally(t *testing.T) {
 		}
 		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			for userID, at := range map[string]time.Time{"u0": to.Add(-time.Microsecond), "u1": to} {
-				if err := s.Erase(ctx, id.Of(userID), at); err != nil {
+				if _, err := s.Erase(ctx, id.Of(userID), at); err != nil {
 					return err
 				}
 			}

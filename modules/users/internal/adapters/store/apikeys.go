@@ -117,11 +117,6 @@ func (s *Store) PurgeAPIKeys(ctx context.Context, owner id.Scope, before time.Ti
 		Where("user_id = ? AND (revoked_at < ? OR expires_at < ?)", owner.User, before, before).Delete(&keyRow{}).Error)
 }
 
-// eraseAPIKeys deletes all keys of a user.
-func (s *Store) eraseAPIKeys(ctx context.Context, owner id.Scope) error {
-	return database.Classify(s.db.Tx(ctx).Where("user_id = ?", owner.User).Delete(&keyRow{}).Error)
-}
-
 // scanKey believes the row, like scan. What comes before the fields of the key goes where it is told.
 func scanKey(found database.Row, before ...any) (domain.APIKey, error) {
 	var key domain.APIKey

@@ -68,7 +68,7 @@ func TestAPIKeysComeBackAsTheyWere(t *testing.T) {
 		r := storetest.Random(t)
 		gone := plain("gone")
 		s.add(t, plain("sam"), gone)
-		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, id.Of("gone"), later) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { _, err := s.Erase(ctx, id.Of("gone"), later); return err })
 		suspended := plain("suspended")
 		suspended.Active = false
 		s.add(t, suspended)

@@ -250,7 +250,7 @@ func (s *Store) SaveSubscription(ctx context.Context, userID string, said domain
 
 // Erase empties the row and marks it. What stays is the id, the role "user" and the version. A tombstone stays as it is. The
 // API keys go after it: whoever makes one holds the row, and is waited for.
-func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
+func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) (map[string]int64, error) {
 	done := s.db.Tx(ctx).Model(&userRow{}).Where("id = ?", user.User).UpdateColumns(map[string]any{
 		"email":               nil,
 		"email_verified":      false,
@@ -274,9 +274,14 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
 		"deleted_at":          at,
 	})
 	if done.Error != nil {
-		return database.Classify(done.Error)
+		return nil, database.Classify(done.Error)
 	}
-	return s.eraseAPIKeys(ctx, user)
+	erased, err := s.db.Erase(ctx, "user_id", user.User, "users_api_keys")
+	if err != nil {
+		return nil, err
+	}
+	erased["users"] = done.RowsAffected
+	return erased, nil
 }
 
 // search returns what a search finds the user by. No name and no address holds a line break.

@@ -49,7 +49,7 @@ func newApp(db *database.DB, people *store.Store, happened *eventstest.Recorder,
 	keys := keyring.New(strings.Repeat("k", 32), "")
 	return app.New(app.Ports{
 		Store: people, Webhooks: people, Tx: db, Events: happened, Principals: auth.NewPrincipalCache(clock.System{}), Queue: noQueue{},
-		Sealer: keys.Sealer("test"), Cursors: page.NewCursors(keys), Clock: clock.NewManual(birth),
+		Sealer: keys.Sealer("test"), Receipts: noReceipts{}, Cursors: page.NewCursors(keys), Clock: clock.NewManual(birth),
 		Providers: map[string]app.Provider{"provider": provider},
 	}, nil)
 }
@@ -59,6 +59,11 @@ type noQueue struct{}
 
 func (noQueue) ProcessWebhook(context.Context, string) error { return nil }
 func (noQueue) FetchProfile(context.Context, string) error   { return nil }
+
+// noReceipts is an app.Receipts that keeps none.
+type noReceipts struct{}
+
+func (noReceipts) Record(context.Context, string, id.Scope, map[string]int64) error { return nil }
 
 // suite is a store under test, with the use cases over it.
 type suite struct {
@@ -190,7 +195,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 			"hold":   func(ctx context.Context) error { _, _, err := s.LockWithSuperadmins(ctx, user.ID); return err },
 			"link":   func(ctx context.Context) error { return s.Link(ctx, identity("x"), user.ID) },
 			"save":   func(ctx context.Context) error { return s.Save(ctx, user) },
-			"erase":  func(ctx context.Context) error { return s.Erase(ctx, id.Of(user.ID), later) },
+			"erase":  func(ctx context.Context) error { _, err := s.Erase(ctx, id.Of(user.ID), later); return err },
 		} {
 			if err := write(t.Context()); !errors.Is(err, database.ErrNoTransaction) {
 				t.Errorf("%s outside of a transaction: got %v, want ErrNoTransaction", name, err)
@@ -364,7 +369,7 @@ func TestATombstoneStays(t *testing.T) {
 		}
 		s.signIn(t, "issuer", "somebody else")
 
-		if err := s.app.Erase(t.Context(), id.Of(user.ID)); err != nil {
+		if _, err := s.app.Erase(t.Context(), id.Of(user.ID)); err != nil {
 			t.Fatal(err)
 		}
 		tombstone := row(t, s.db, user.ID)
@@ -412,13 +417,13 @@ func TestATombstoneStays(t *testing.T) {
 			t.Errorf("sam of another issuer got the id %q", other.ID)
 		}
 
-		if err := s.app.Erase(t.Context(), id.Of(user.ID)); err != nil {
+		if _, err := s.app.Erase(t.Context(), id.Of(user.ID)); err != nil {
 			t.Errorf("erasing twice: %v", err)
 		}
 		if again := row(t, s.db, user.ID); !reflect.DeepEqual(again, tombstone) {
 			t.Errorf("erasing twice makes %v of %v", again, tombstone)
 		}
-		if err := s.app.Erase(t.Context(), id.Of("nobody")); err != nil {
+		if _, err := s.app.Erase(t.Context(), id.Of("nobody")); err != nil {
 			t.Errorf("erasing nobody: %v", err)
 		}
 		if bystander := s.signIn(t, "issuer", "somebody else"); bystander.Email == nil || bystander.Version != 1 {
@@ -485,7 +490,7 @@ func TestTwoIdentitiesMayStandForOneUser(t *testing.T) {
 		if again := s.signIn(t, "two", "s-4711"); again.ID != user.ID {
 			t.Errorf("%q signs in as %q", user.ID, again.ID)
 		}
-		if err := s.app.Erase(t.Context(), id.Of(user.ID)); err != nil {
+		if _, err := s.app.Erase(t.Context(), id.Of(user.ID)); err != nil {
 			t.Fatal(err)
 		}
 		for issuer, subject := range map[string]string{"one": "sam", "two": "s-4711"} {
@@ -572,7 +577,7 @@ func TestSaveSubscription(t *testing.T) {
 		if got := say(domain.Subscription{CustomerID: "cus_1", Plan: "free", Version: 4}); got.Plan() != "free" || got.SubscriptionStatus != nil {
 			t.Errorf("in the end %+v", got)
 		}
-		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, id.Of("sam"), later) })
+		storetest.Commit(t, s.db, func(ctx context.Context) error { _, err := s.Erase(ctx, id.Of("sam"), later); return err })
 		active.Version = 9
 		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.SaveSubscription(ctx, "sam", active, later) })
 		if kept := testkit.Rows(t, s.db, "users", "stripe_customer_id IS NOT NULL OR subscription_plan IS NOT NULL"); kept != 0 {
