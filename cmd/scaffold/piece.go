@@ -380,7 +380,11 @@ func (p *piece) write(ctx context.Context, pages []page, out io.Writer, said str
 	}
 	var tale bytes.Buffer
 	err := writeStale(&tale, pages, false, "")
-	for _, step := range [][]string{{"vet", "./modules/" + p.module + "/..."}, {"run", "./cmd/scaffold", "canvas"}} {
+	for _, step := range [][]string{
+		{"vet", "./modules/" + p.module + "/..."},
+		{"run", "./cmd/scaffold", "wiring"}, {"tool", "wire", "./wire_gen"}, // who hears of another module comes after it
+		{"run", "./cmd/scaffold", "canvas"},
+	} {
 		if err == nil {
 			command := exec.CommandContext(ctx, "go", step...) //nolint:gosec // the steps are the ones above
 			command.Dir, command.Stdout, command.Stderr = p.root, &tale, &tale

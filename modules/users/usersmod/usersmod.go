@@ -60,7 +60,7 @@ func New(deps Deps) (*Module, error) {
 		Store: rows, Webhooks: rows, Tx: deps.DB, Events: deps.Events, Principals: deps.Principals, Queue: jobs.NewQueue(deps.Jobs),
 		Sealer: deps.Keyring.Sealer("users webhook"), Receipts: deps.Receipts, Cursors: deps.Cursors, Clock: deps.Clock,
 		Providers: providers, Profiles: profiles(deps.Auth, deps.ClerkAPI),
-	}, deps.Settings.AdminEmails)
+	}, deps.Settings.AdminEmails, deps.Settings.DeletionGrace)
 	return &Module{app: made, deps: deps}, nil
 }
 

@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
@@ -27,6 +28,7 @@ type App struct {
 	providers   map[string]Provider
 	profiles    map[string]ProfileSource
 	adminEmails []string
+	grace       time.Duration
 }
 
 // Ports are what the use cases drive.
@@ -45,12 +47,13 @@ type Ports struct {
 	Profiles   map[string]ProfileSource // who can be asked of a user, by issuer
 }
 
-// New returns the use cases over their driven ports. Who signs in with one of the addresses is an administrator from then on.
-func New(ports Ports, adminEmails []string) *App {
+// New returns the use cases over their driven ports. Who signs in with one of the addresses is an administrator from then on. An
+// account that is deleted is erased so much later, and at once for 0.
+func New(ports Ports, adminEmails []string, grace time.Duration) *App {
 	return &App{
 		store: ports.Store, webhooks: ports.Webhooks, tx: ports.Tx, events: ports.Events, principals: ports.Principals,
 		queue: ports.Queue, sealer: ports.Sealer, receipts: ports.Receipts, cursors: ports.Cursors, clock: ports.Clock,
-		providers: ports.Providers, profiles: ports.Profiles, adminEmails: adminEmails,
+		providers: ports.Providers, profiles: ports.Profiles, adminEmails: adminEmails, grace: grace,
 	}
 }
 

@@ -140,6 +140,17 @@ func (f *fakeStore) LockWithSuperadmins(ctx context.Context, userID string) (dom
 	return user, f.idsOf(domain.RoleSuperadmin), err
 }
 
+func (f *fakeStore) Closed(ctx context.Context, at time.Time, _ int) ([]string, error) {
+	var due []string
+	for userID, user := range f.users {
+		if user.EraseAt != nil && !user.EraseAt.After(at) {
+			due = append(due, userID)
+		}
+	}
+	slices.Sort(due)
+	return due, f.Call(ctx, "closed")
+}
+
 func (f *fakeStore) Administrators(ctx context.Context) ([]domain.User, error) {
 	var found []domain.User
 	for _, userID := range f.idsOf(domain.RoleAdmin, domain.RoleSuperadmin) {
@@ -382,7 +393,10 @@ type fixture struct {
 
 // newFixture returns the use cases over a store of these users, each of whom signs in with the subject of the same name,
 // where the method called failing fails; "publish" is the events'.
-func newFixture(failing string, users ...domain.User) fixture {
+func newFixture(failing string, users ...domain.User) fixture { return newGrace(0, failing, users...) }
+
+// newGrace is newFixture where an account that is deleted is erased so much later.
+func newGrace(grace time.Duration, failing string, users ...domain.User) fixture {
 	store := &fakeStore{
 		users: map[string]domain.User{}, identities: map[domain.Identity]string{}, told: map[domain.Identity]time.Time{},
 		keys: map[string]domain.APIKey{}, Recorder: txtest.Recorder{Failing: failing},
@@ -406,7 +420,7 @@ func newFixture(failing string, users ...domain.User) fixture {
 		Store: store, Webhooks: webhooks, Tx: tx, Events: events, Principals: principals, Queue: queue, Sealer: keys.Sealer("test"),
 		Receipts: receipts, Cursors: cursors, Clock: clock.NewManual(now),
 		Providers: map[string]app.Provider{"provider": provider}, Profiles: map[string]app.ProfileSource{"issuer": provider},
-	}, settings)
+	}, settings, grace)
 	return fixture{made, store, webhooks, queue, receipts, provider, tx, events, principals, cursors}
 }
 

@@ -50,6 +50,9 @@ type Store interface {
 	// of them changes until the transaction ends either.
 	LockWithSuperadmins(ctx context.Context, userID string) (user domain.User, superadmins []string, err error)
 
+	// Closed returns the ids of the closed accounts that are to be erased by that time, the longest due first.
+	Closed(ctx context.Context, at time.Time, limit int) ([]string, error)
+
 	// List returns the items of one page of the living users, the newest first, and the number of all that match.
 	List(ctx context.Context, listing Listing) (items []domain.User, total int64, err error)
 

@@ -27,7 +27,7 @@ func (a *App) apply(ctx context.Context, notice Notice) error {
 	case !notice.Valid():
 		return errs.New(errs.Invalid, "The provider tells of a subject that no token can have")
 	case notice.Deleted:
-		return a.end(ctx, notice.Identity)
+		return a.leave(ctx, notice.Identity)
 	}
 	return a.learn(ctx, notice)
 }
@@ -59,9 +59,9 @@ func (a *App) learn(ctx context.Context, notice Notice) error {
 	return a.events.Publish(ctx, users.UserProfileChanged{UserID: user.ID, Version: user.Version})
 }
 
-// end closes the account whose provider deleted the identity, as an operator would. A user with other identities keeps the
-// account. The identity itself never gets one again: neither an old token nor a late notice brings it back.
-func (a *App) end(ctx context.Context, identity domain.Identity) error {
+// leave erases the account whose provider deleted the identity, at once and as an operator would. A user with other identities
+// keeps the account. The identity itself never gets one again: neither an old token nor a late notice brings it back.
+func (a *App) leave(ctx context.Context, identity domain.Identity) error {
 	free, err := a.store.ClaimIdentity(ctx, identity)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (a *App) end(ctx context.Context, identity domain.Identity) error {
 	case !slices.ContainsFunc(linked, func(l domain.LinkedIdentity) bool { return l.Identity == identity }):
 		return errs.New(errs.Unavailable, "The identity was unlinked a moment ago")
 	case len(linked) == 1:
-		return a.Delete(ctx, domain.Administrator{Role: domain.RoleSuperadmin}, user.ID, 0)
+		return a.delete(ctx, domain.Operator(), user.ID, 0, 0)
 	}
 	a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.ID) })
 	return a.bury(ctx, identity)

@@ -47,7 +47,8 @@ type User struct {
 	Version            int64  // 1 at birth, one more with every change
 	CreatedAt          time.Time
 	UpdatedAt          time.Time
-	Deleted            bool // only a tombstone is left
+	EraseAt            *time.Time // when a closed account is to be erased; nil for one that isn't closed
+	Deleted            bool       // only a tombstone is left
 }
 
 // Plan returns what the user pays for, empty for nothing.
@@ -127,11 +128,20 @@ func fitting(text string, check func(*string) []errs.Field) *string {
 	return &text
 }
 
-// MayAct returns errs.Forbidden for a user who is suspended or deleted.
+// Close ends what the user may do, and says when the account is to be erased. Until then an administrator can bring it back.
+func (u *User) Close(eraseAt, now time.Time) {
+	u.Active, u.EraseAt = false, &eraseAt
+	u.Version++
+	u.UpdatedAt = now
+}
+
+// MayAct returns errs.Forbidden for a user who is suspended, closed or deleted.
 func (u User) MayAct() error {
 	switch {
 	case u.Deleted:
 		return errs.New(errs.Forbidden, "This account was deleted")
+	case u.EraseAt != nil:
+		return errs.New(errs.Forbidden, "This account is closed and will be erased; an administrator can bring it back until then")
 	case !u.Active:
 		return errs.New(errs.Forbidden, "This account is suspended")
 	}

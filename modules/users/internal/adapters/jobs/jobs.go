@@ -32,6 +32,12 @@ type purgeWebhooks struct{}
 // Kind returns the name of the kind.
 func (purgeWebhooks) Kind() string { return "users.purge_webhooks" }
 
+// eraseClosed has no arguments: it is for everything.
+type eraseClosed struct{}
+
+// Kind returns the name of the kind.
+func (eraseClosed) Kind() string { return "users.erase_closed" }
+
 // longTimeout is for what goes through a whole table.
 const longTimeout = 300 * time.Second
 
@@ -47,6 +53,9 @@ func Kinds(users *app.App) []module.Job {
 		jobs.Kind(module.Job{
 			Summary: "removes the webhooks of identity providers after 30 days", Cron: "20 3 * * *", Timeout: longTimeout,
 		}, func(ctx context.Context, _ purgeWebhooks) error { return users.PurgeWebhooks(ctx) }),
+		jobs.Kind(module.Job{
+			Summary: "erases the accounts that were closed ACCOUNT_DELETION_GRACE ago", Cron: "*/5 * * * *", Timeout: longTimeout,
+		}, func(ctx context.Context, _ eraseClosed) error { return users.EraseClosed(ctx) }),
 	}
 }
 

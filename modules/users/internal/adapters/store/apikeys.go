@@ -83,10 +83,10 @@ func (s *Store) ListAPIKeys(ctx context.Context, owner id.Scope, listing app.Key
 // FindAPIKey returns a key and what of its owner decides whether, and how much, it may be used.
 func (s *Store) FindAPIKey(ctx context.Context, hash string) (domain.APIKey, domain.User, error) {
 	var owner domain.User
-	key, err := database.One(s.db.Read(ctx).Raw("SELECT u.is_active, u.deleted_at IS NOT NULL, u.subscription_plan, "+keyFields+
+	key, err := database.One(s.db.Read(ctx).Raw("SELECT u.is_active, u.erase_at, u.deleted_at IS NOT NULL, u.subscription_plan, "+keyFields+
 		" FROM users_api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?", hash),
 		func(row database.Row) (domain.APIKey, error) {
-			return scanKey(row, &owner.Active, &owner.Deleted, &owner.SubscriptionPlan)
+			return scanKey(row, &owner.Active, &owner.EraseAt, &owner.Deleted, &owner.SubscriptionPlan)
 		})
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return domain.APIKey{}, domain.User{}, errs.New(errs.NotFound, "API key not found") // the hash is nobody's business

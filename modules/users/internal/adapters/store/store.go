@@ -43,6 +43,7 @@ type userRow struct {
 	Version            int64     `gorm:"not null"`
 	CreatedAt          time.Time `gorm:"not null;index:users_by_created,priority:1"`
 	UpdatedAt          time.Time `gorm:"not null"`
+	EraseAt            *time.Time `gorm:"index:users_by_erasure,where:erase_at IS NOT NULL"`
 	DeletedAt          gorm.DeletedAt
 }
 
@@ -76,7 +77,7 @@ func New(db *database.DB) *Store { return &Store{db: db} }
 
 // fields are what a user is read from, in the order in which scan takes them.
 const fields = `SELECT users.id, email, email_verified, full_name, avatar_url, role, is_active, subscription_status,
-	subscription_plan, last_login_at, token_role, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at FROM users`
+	subscription_plan, last_login_at, token_role, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, erase_at, deleted_at FROM users`
 
 // FindByIdentity returns the user behind an identity, a tombstone too.
 func (s *Store) FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error) {
@@ -117,6 +118,11 @@ func (s *Store) LockWithSuperadmins(ctx context.Context, userID string) (domain.
 		return domain.User{}, nil, errs.Missing("User", userID)
 	}
 	return held[wanted], superadmins, nil
+}
+
+// Closed returns the ids of the closed accounts that are due.
+func (s *Store) Closed(ctx context.Context, at time.Time, limit int) ([]string, error) {
+	return database.All(s.db.Read(ctx).Raw("SELECT id FROM users WHERE erase_at <= ? ORDER BY erase_at, id LIMIT ?", at, limit), database.Scalar[string])
 }
 
 // List returns one page of the living users and the number of all matches.
@@ -219,6 +225,7 @@ func (s *Store) Save(ctx context.Context, user domain.User) error {
 			"search":         search(user),
 			"role":           string(user.Role),
 			"is_active":      user.Active,
+			"erase_at":       user.EraseAt,
 			"version":        user.Version,
 			"updated_at":     user.UpdatedAt,
 		})
@@ -269,6 +276,7 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) (map[str
 		"token_role":          "",
 		"own_full_name":       false,
 		"own_avatar_url":      false,
+		"erase_at":            nil,
 		"version":             gorm.Expr("version + 1"),
 		"updated_at":          at,
 		"deleted_at":          at,
@@ -315,6 +323,7 @@ func toRow(user domain.User) userRow {
 		Version:            user.Version,
 		CreatedAt:          user.CreatedAt,
 		UpdatedAt:          user.UpdatedAt,
+		EraseAt:            user.EraseAt,
 	}
 	if user.LastLoginAt != nil {
 		row.LoginCount = 1
@@ -332,10 +341,13 @@ func scan(found database.Row) (domain.User, error) {
 	err := found.Scan(&user.ID, &user.Email, &user.EmailVerified, &user.FullName, &user.AvatarURL, &user.Role,
 		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.TokenRole, &user.LastSession,
 		&user.OwnFullName, &user.OwnAvatarURL, &user.Version,
-		&user.CreatedAt, &user.UpdatedAt, &deletedAt)
+		&user.CreatedAt, &user.UpdatedAt, &user.EraseAt, &deletedAt)
 	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()
 	if user.LastLoginAt != nil {
 		*user.LastLoginAt = user.LastLoginAt.UTC()
+	}
+	if user.EraseAt != nil {
+		*user.EraseAt = user.EraseAt.UTC()
 	}
 	user.Deleted = deletedAt != nil
 	return user, err

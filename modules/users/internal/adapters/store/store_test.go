@@ -51,7 +51,7 @@ func newApp(db *database.DB, people *store.Store, happened *eventstest.Recorder,
 		Store: people, Webhooks: people, Tx: db, Events: happened, Principals: auth.NewPrincipalCache(clock.System{}), Queue: noQueue{},
 		Sealer: keys.Sealer("test"), Receipts: noReceipts{}, Cursors: page.NewCursors(keys), Clock: clock.NewManual(birth),
 		Providers: map[string]app.Provider{"provider": provider},
-	}, nil)
+	}, nil, 0)
 }
 
 // noQueue is an app.Queue whose jobs the test does itself.

@@ -1,0 +1,81 @@
+package app_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
+	"github.com/omnistack/omnistack/platform/errs"
+	"github.com/omnistack/omnistack/platform/errs/errstest"
+)
+
+// With a grace a deletion closes the account, and nobody hears of it yet; the second time it stays closed until the same moment.
+func TestDeleteWithAGrace(t *testing.T) {
+	own, admin := domain.Administrator{ID: "sam", Role: domain.RoleUser}, domain.Administrator{ID: "admin", Role: domain.RoleAdmin}
+	closed := []string{"hold in tx", "save in tx"}
+	last, before := person("sam"), person("sam")
+	last.Role = domain.RoleSuperadmin
+	before.Close(now.Add(time.Minute), now)
+	for name, test := range map[string]struct {
+		sam     domain.User
+		by      domain.Administrator
+		failing string
+		is      func(error) bool
+		calls   []string
+		eraseAt *time.Time
+	}{
+		"oneself":             {sam: person("sam"), by: own, is: errstest.Success, calls: closed, eraseAt: new(now.Add(time.Hour))},
+		"by an administrator": {sam: person("sam"), by: admin, is: errstest.Success, calls: closed, eraseAt: new(now.Add(time.Hour))},
+		"once more":           {sam: before, by: admin, is: errstest.Success, calls: closed[:1], eraseAt: new(now.Add(time.Minute))},
+		"the last superadmin": {sam: last, by: own, is: errstest.Kind(errs.Conflict), calls: closed[:1]},
+		"the save fails":      {sam: person("sam"), by: own, failing: "save", is: errstest.Boom, calls: closed, eraseAt: new(now.Add(time.Hour))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newGrace(time.Hour, test.failing, test.sam)
+			if err := f.Delete(t.Context(), test.by, "sam", 0); !test.is(err) {
+				t.Errorf("got %v", err)
+			}
+			f.store.Expect(t, test.calls...)
+			f.events.Expect(t)
+			sam := f.store.users["sam"]
+			if test.eraseAt != nil && test.failing == "" && (sam.Active || !sam.EraseAt.Equal(*test.eraseAt) || !errs.Is(sam.MayAct(), errs.Forbidden)) {
+				t.Errorf("the account is %+v", sam)
+			}
+			if forgot := len(f.principals.forgotten) == 1; forgot != (len(test.calls) == 2 && test.failing == "") {
+				t.Errorf("the memory of %v was cleared", f.principals.forgotten)
+			}
+		})
+	}
+}
+
+// Only what is due is erased, and what can't be doesn't keep the others from it.
+func TestEraseClosed(t *testing.T) {
+	closed := func(userID string, at time.Time) domain.User {
+		user := person(userID)
+		user.Close(at, birth)
+		return user
+	}
+	last := closed("ada", now.Add(-time.Hour))
+	last.Role = domain.RoleSuperadmin
+	f := newGrace(time.Hour, "", last, closed("sam", now), closed("sue", now.Add(time.Microsecond)), person("kim"))
+	if err := f.EraseClosed(t.Context()); !errs.Is(err, errs.Conflict) {
+		t.Errorf("with the last superadmin: %v", err)
+	}
+	f.events.Expect(t, users.UserDeleted{UserID: "sam", Version: 5})
+	for userID, deleted := range map[string]bool{"ada": false, "sam": true, "sue": false, "kim": false} {
+		if f.store.users[userID].Deleted != deleted {
+			t.Errorf("%s is %+v", userID, f.store.users[userID])
+		}
+	}
+	if !slices.Equal(f.receipts.of, []string{"users sam map[users:1]"}) {
+		t.Errorf("the receipts are %v", f.receipts.of)
+	}
+	for _, failing := range []string{"closed", "hold", "erase", "receipt", "publish"} {
+		f := newGrace(time.Hour, failing, closed("sam", now))
+		if err := f.EraseClosed(t.Context()); !errstest.Boom(err) {
+			t.Errorf("%s fails: %v", failing, err)
+		}
+	}
+}
