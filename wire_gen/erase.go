@@ -32,7 +32,7 @@ func newHouse(modules *Modules, background *jobs.Client, trail *audit.Log, keys 
 	described := erasing.Join(modules.Describe(), gone())
 	work := module.Descriptor{Name: "jobs", Jobs: background.Upkeep(), Eraser: background}
 	kept := keys.Describe()
-	consumer, again := erasing.Finish(described, []module.Descriptor{kept, work}, gone())
-	work.Consumes, work.Jobs = append(work.Consumes, consumer), append(work.Jobs, again)
+	consumer, again := erasing.Finish(described, []module.Descriptor{kept, work}, gone(), trail.Forget)
+	work.Consumes, work.Jobs = append(work.Consumes, consumer), append(work.Jobs, again...)
 	return append(described, kept, work, erasing.Describe(), module.Descriptor{Name: "audit", Jobs: trail.Jobs()})
 }

@@ -12,7 +12,8 @@
 //     use can't be removed, so one is always left.
 //   - A login is noted at most once in half an hour; it changes no version.
 //   - A user's id is the token's subject when nobody else ever had that id, else a new UUID.
-//   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
+//   - A deleted account leaves nothing but hashes of its id and identities, with a key from SECRET_KEY: nobody can read them, and
+//     an old token doesn't bring it back. One that is seen while the secret is rotated is kept with the new one.
 //   - With ACCOUNT_DELETION_GRACE an account that is deleted, by its user or by an administrator, is closed first: nobody can act
 //     with it, nothing else changes, and an administrator can bring it back by making it active. It is erased when the grace is
 //     over. What the identity provider deletes is erased at once.

@@ -6,6 +6,9 @@
 // consumer, jobs.erase_user. It has everybody erase a second time, because a request that was on its way may have written
 // something after the first.
 //
+// After 29 days, when the events are about to go that tell of the user, what must stay and tell apart who did what has the user's
+// id replaced by that hash, too: the audit log, which is handed in.
+//
 // A receipt names nobody. It holds a hash of the user's id with a key from SECRET_KEY: who knows the id finds the receipts, and
 // who has the table finds no id. They are kept for three years, and found as long as their key is: after a rotation while
 // SECRET_KEY_PREVIOUS has it.
@@ -88,8 +91,9 @@ func (e *Erasure) Join(modules []module.Descriptor, gone string) []module.Descri
 }
 
 // Finish returns the platform's part, for its descriptor of jobs: the consumer that erases what the platform's packages hold, and
-// the job of the second pass, which erases in the modules, too. It is called once, with everybody who has an Eraser.
-func (e *Erasure) Finish(modules, platform []module.Descriptor, gone string) (events.Consumer, module.Job) {
+// the jobs of the second pass, which erases in the modules, too, and of the end. Forget replaces the id of a user by a hash, in a
+// transaction. It is called once, with everybody who has an Eraser.
+func (e *Erasure) Finish(modules, platform []module.Descriptor, gone string, forget Forget) (events.Consumer, []module.Job) {
 	e.everybody = slices.DeleteFunc(slices.Concat(modules, platform), func(m module.Descriptor) bool { return m.Eraser == nil })
 	consumer := events.Consumer{
 		Name: "jobs.erase_user", Event: gone,
@@ -103,10 +107,13 @@ func (e *Erasure) Finish(modules, platform []module.Descriptor, gone string) (ev
 					return err
 				}
 			}
+			if err := e.queue.Enqueue(ctx, forgetUser{user.User}, jobs.At(e.clock.Now().Add(pseudonymous))); err != nil {
+				return err
+			}
 			return e.queue.Enqueue(ctx, eraseAgain{user.User}, jobs.At(e.clock.Now().Add(e.late)))
 		}),
 	}
-	return consumer, jobs.Kind(
+	return consumer, []module.Job{jobs.Kind(
 		module.Job{Summary: "erases what was written about a user after the deletion", Timeout: 300 * time.Second},
 		func(ctx context.Context, args eraseAgain) error {
 			for _, m := range e.everybody {
@@ -116,7 +123,36 @@ func (e *Erasure) Finish(modules, platform []module.Descriptor, gone string) (ev
 			}
 			return nil
 		},
-	)
+	), jobs.Kind(
+		module.Job{Summary: "replaces the id of a user who was erased 29 days ago by the hash in the receipts"},
+		func(ctx context.Context, args forgetUser) error { return e.forget(ctx, id.Of(args.UserID), forget) },
+	)}
+}
+
+// Forget replaces the id of an erased user by what the receipts call that person, in the transaction that ctx carries.
+type Forget func(ctx context.Context, user id.Scope, person string) error
+
+// pseudonymous is how long after the erasure the id may be found where people look for what happened. What keeps it longer than
+// this is emptied, so that it is gone everywhere after 30 days.
+const pseudonymous = 29 * 24 * time.Hour
+
+// forgetUser names a user whose id is to be found nowhere.
+type forgetUser struct {
+	UserID string `json:"user_id"`
+}
+
+// Kind returns the name of the kind.
+func (forgetUser) Kind() string { return "jobs.forget_user" }
+
+// forget has the id of a user replaced by the one of the hashes that has receipts.
+func (e *Erasure) forget(ctx context.Context, user id.Scope, forget Forget) error {
+	return e.db.WithinTx(ctx, func(ctx context.Context) error {
+		known, err := database.All(e.db.Read(ctx).Raw("SELECT person FROM erasure_receipts WHERE person IN ? LIMIT 1", e.hashes(user)), database.Scalar[string])
+		if err != nil || len(known) == 0 {
+			return err
+		}
+		return forget(ctx, user, known[0])
+	})
 }
 
 // eraseAgain names a deleted user of whom nothing may be left.

@@ -71,7 +71,7 @@ func (a *App) Find(ctx context.Context, userID string) (users.User, error) {
 	return toContract(user), nil
 }
 
-// Erase removes what is personal about a user and leaves a tombstone, so that an old token doesn't bring it back.
+// Erase removes a user and leaves tombstones that nobody can read, so that an old token doesn't bring the account back.
 // It says how many rows of which table that was.
 func (a *App) Erase(ctx context.Context, user id.Scope) (erased map[string]int64, err error) {
 	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {

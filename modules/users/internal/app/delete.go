@@ -11,8 +11,8 @@ import (
 	"github.com/omnistack/omnistack/platform/id"
 )
 
-// Delete ends an account. Without a grace that is for good: what is personal about the user is erased, a tombstone stays, and
-// every other module hears of it. With one the account is closed, whoever wants it, and is erased when the grace is over; one
+// Delete ends an account. Without a grace that is for good: what is kept of the user is erased, tombstones stay that nobody
+// can read, and every other module hears of it. With one the account is closed, whoever wants it, and is erased when the grace is over; one
 // that is closed stays as it is. With a version above 0 nothing happens unless that version is current (errs.Precondition). After
 // the erasure it is errs.NotFound.
 func (a *App) Delete(ctx context.Context, by domain.Administrator, userID string, version int64) error {
@@ -85,4 +85,25 @@ func (a *App) EraseClosed(ctx context.Context) error {
 		}))
 	}
 	return errors.Join(failed...)
+}
+
+// BuryOld removes what is left of users who were deleted when their ids and identities were kept, as Erase does now.
+func (a *App) BuryOld(ctx context.Context) error {
+	for {
+		left, err := a.store.OldTombstones(ctx, closedAtOnce)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
+			for _, userID := range left {
+				if _, err := a.store.Erase(ctx, id.Of(userID), a.clock.Now()); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 }

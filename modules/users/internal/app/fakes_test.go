@@ -36,6 +36,7 @@ type fakeStore struct {
 	logins     []string // when and by which session users signed in
 	beforeTx   func()   // what others do between a first look and the transaction; may be nil
 	listing    app.Listing
+	old        []string // whose tombstones are rows
 
 	keys       map[string]domain.APIKey // by id
 	keyListing app.KeyListing
@@ -97,6 +98,19 @@ func (f *fakeStore) Insert(ctx context.Context, user domain.User) (bool, error) 
 func (f *fakeStore) Link(ctx context.Context, identity domain.Identity, userID string) error {
 	f.identities[identity] = userID
 	return f.Call(ctx, "link")
+}
+
+func (f *fakeStore) Bury(ctx context.Context, identity domain.Identity, at time.Time) error {
+	if at != now {
+		return errors.New("not the clock's time")
+	}
+	f.users["buried"] = domain.User{Deleted: true}
+	f.identities[identity] = "buried"
+	return f.Call(ctx, "bury")
+}
+
+func (f *fakeStore) OldTombstones(ctx context.Context, limit int) ([]string, error) {
+	return f.old[:min(limit, len(f.old))], f.Call(ctx, "old")
 }
 
 func (f *fakeStore) Unlink(ctx context.Context, identity domain.Identity) error {
@@ -206,6 +220,7 @@ func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) (map
 	if erased, known := f.users[user.User]; known {
 		f.users[user.User] = domain.User{ID: erased.ID, Role: domain.RoleUser, Version: erased.Version + 1, Deleted: true}
 	}
+	f.old = slices.DeleteFunc(f.old, func(userID string) bool { return userID == user.User })
 	return map[string]int64{"users": 1}, f.Call(ctx, "erase")
 }
 

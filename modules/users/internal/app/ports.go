@@ -11,7 +11,8 @@ import (
 
 // Store keeps users and their identities. Writes run in the transaction that ctx carries.
 type Store interface {
-	// FindByIdentity returns the user behind an identity, suspended or deleted ones too, or errs.NotFound.
+	// FindByIdentity returns the user behind an identity, suspended ones too, or errs.NotFound. Of a deleted user nothing is known
+	// but that.
 	FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error)
 
 	// Find returns a living user, or errs.NotFound.
@@ -32,6 +33,9 @@ type Store interface {
 
 	// Unlink makes the identity free.
 	Unlink(ctx context.Context, identity domain.Identity) error
+
+	// Bury takes the identity from whoever has it, so that nobody gets it again: it isn't free, and stands for a deleted user.
+	Bury(ctx context.Context, identity domain.Identity, at time.Time) error
 
 	// Identities returns the identities of a user, the oldest first.
 	Identities(ctx context.Context, userID string) ([]domain.LinkedIdentity, error)
@@ -69,9 +73,12 @@ type Store interface {
 	// SaveSubscription writes what billing says of a living user, unless what is there is of that version or a later one.
 	SaveSubscription(ctx context.Context, userID string, said domain.Subscription, at time.Time) error
 
-	// Erase leaves a tombstone of the user: the id and the identities, nothing personal, and no API key. A tombstone, and
-	// nobody, stay as they are.
+	// Erase removes the user, with identities and API keys, and buries the identities and the id: nobody gets them again, and
+	// nobody can read them. Of nobody it removes nothing.
 	Erase(ctx context.Context, user id.Scope, at time.Time) (erased map[string]int64, err error)
+
+	// OldTombstones returns the ids of some deleted users of whom a row is left.
+	OldTombstones(ctx context.Context, limit int) ([]string, error)
 
 	Keys
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
-	"github.com/omnistack/omnistack/platform/id"
 )
 
 // Notice is what a provider says of one of its users. Without a subject it says nothing that matters here.
@@ -67,7 +66,7 @@ func (a *App) leave(ctx context.Context, identity domain.Identity) error {
 		return err
 	}
 	if free {
-		return a.bury(ctx, identity)
+		return a.store.Bury(ctx, identity, a.clock.Now())
 	}
 	user, err := a.store.FindByIdentity(ctx, identity)
 	if err != nil || user.Deleted {
@@ -91,16 +90,7 @@ func (a *App) leave(ctx context.Context, identity domain.Identity) error {
 		return a.delete(ctx, domain.Operator(), user.ID, 0, 0)
 	}
 	a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.ID) })
-	return a.bury(ctx, identity)
-}
-
-// bury makes the identity stand for a tombstone.
-func (a *App) bury(ctx context.Context, identity domain.Identity) error {
-	tombstone := domain.Bury(id.New(), a.clock.Now())
-	if _, err := a.store.Insert(ctx, tombstone); err != nil {
-		return err
-	}
-	return a.store.Link(ctx, identity, tombstone.ID)
+	return a.store.Bury(ctx, identity, a.clock.Now())
 }
 
 // FetchProfile asks the providers of a user's identities what the tokens didn't say. Whom a provider doesn't know stays as

@@ -89,11 +89,6 @@ func Register(userID string, claims Claims, now time.Time) User {
 	return user
 }
 
-// Bury returns the tombstone of somebody who never had an account: an identity that stands for it can't get one.
-func Bury(userID string, now time.Time) User {
-	return User{ID: userID, Role: RoleUser, Version: 1, CreatedAt: now, UpdatedAt: now, Deleted: true}
-}
-
 // Learn takes over what the provider says of the user now, and tells whether anything is different. What the user chose
 // here stays.
 func (u *User) Learn(claims Claims, now time.Time) (changed bool) {

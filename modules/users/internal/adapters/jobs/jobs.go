@@ -38,6 +38,12 @@ type eraseClosed struct{}
 // Kind returns the name of the kind.
 func (eraseClosed) Kind() string { return "users.erase_closed" }
 
+// buryOld has no arguments: it is for everything.
+type buryOld struct{}
+
+// Kind returns the name of the kind.
+func (buryOld) Kind() string { return "users.bury_old" }
+
 // longTimeout is for what goes through a whole table.
 const longTimeout = 300 * time.Second
 
@@ -53,6 +59,9 @@ func Kinds(users *app.App) []module.Job {
 		jobs.Kind(module.Job{
 			Summary: "removes the webhooks of identity providers after 30 days", Cron: "20 3 * * *", Timeout: longTimeout,
 		}, func(ctx context.Context, _ purgeWebhooks) error { return users.PurgeWebhooks(ctx) }),
+		jobs.Kind(module.Job{
+			Summary: "hashes the ids and identities of users who were deleted before tombstones were hashed", Cron: "40 * * * *", Timeout: longTimeout,
+		}, func(ctx context.Context, _ buryOld) error { return users.BuryOld(ctx) }),
 		jobs.Kind(module.Job{
 			Summary: "erases the accounts that were closed ACCOUNT_DELETION_GRACE ago", Cron: "*/5 * * * *", Timeout: longTimeout,
 		}, func(ctx context.Context, _ eraseClosed) error { return users.EraseClosed(ctx) }),

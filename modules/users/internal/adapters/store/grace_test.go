@@ -25,7 +25,7 @@ import (
 func TestTheGrace(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
 		keys, now := keyring.New(strings.Repeat("k", 32), ""), clock.NewManual(birth)
-		people := store.New(db)
+		people := store.New(db, keyring.New(strings.Repeat("k", 32), ""))
 		s := suite{db: db, Store: people, events: eventstest.New(db, nil)}
 		s.app = app.New(app.Ports{
 			Store: people, Webhooks: people, Tx: db, Events: s.events, Principals: auth.NewPrincipalCache(now), Queue: noQueue{},
