@@ -1,6 +1,7 @@
 package wiregen
 
 import (
+	"context"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
@@ -8,6 +9,7 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/erasure"
+	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/idempotency"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -32,7 +34,12 @@ func newHouse(modules *Modules, background *jobs.Client, trail *audit.Log, keys 
 	described := erasing.Join(modules.Describe(), gone())
 	work := module.Descriptor{Name: "jobs", Jobs: background.Upkeep(), Eraser: background}
 	kept := keys.Describe()
-	consumer, again := erasing.Finish(described, []module.Descriptor{kept, work}, gone(), trail.Forget)
+	consumer, again := erasing.Finish(described, []module.Descriptor{kept, work}, gone(), func(ctx context.Context, user id.Scope, person string) error {
+		if err := background.Forget(ctx, user); err != nil {
+			return err
+		}
+		return trail.Forget(ctx, user, person)
+	})
 	work.Consumes, work.Jobs = append(work.Consumes, consumer), append(work.Jobs, again...)
 	return append(described, kept, work, erasing.Describe(), module.Descriptor{Name: "audit", Jobs: trail.Jobs()})
 }

@@ -7,7 +7,7 @@
 // something after the first.
 //
 // After 29 days, when the events are about to go that tell of the user, what must stay and tell apart who did what has the user's
-// id replaced by that hash, too: the audit log, which is handed in.
+// id replaced by that hash, too, and jobs go that name the user. What that is, is handed in.
 //
 // A receipt names nobody. It holds a hash of the user's id with a key from SECRET_KEY: who knows the id finds the receipts, and
 // who has the table finds no id. They are kept for three years, and found as long as their key is: after a rotation while

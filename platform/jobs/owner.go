@@ -89,6 +89,13 @@ func (c *Client) Erase(ctx context.Context, owner id.Scope) (erased module.Erase
 	return erased, err
 }
 
+// Forget removes the jobs that name an erased user in their arguments, as "user_id", in the transaction that ctx carries: those that
+// have ended, and those that wait, for which there is nothing left to do. One that runs stays.
+func (c *Client) Forget(ctx context.Context, user id.Scope) error {
+	return database.Classify(c.db.Tx(ctx).Exec("DELETE FROM river_job WHERE args ->> 'user_id' = ? AND state <> ?",
+		user.User, string(rivertype.JobStateRunning)).Error)
+}
+
 // owned is the condition of an owner's jobs. The index jobs_by_owner is on this expression.
 const owned = "metadata ->> 'owner' = ?"
 

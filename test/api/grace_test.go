@@ -95,3 +95,12 @@ func enqueue(t *testing.T, app *apptest.App, kind string, run func(ctx context.C
 		t.Fatal(err)
 	}
 }
+
+// settle returns when no event and no job waits that is to be handled now.
+func settle(t *testing.T, app *apptest.App) {
+	t.Helper()
+	apptest.Await(t, "all to be handled", func() bool {
+		return testkit.Rows(t, app.DB, "river_job", "state IN ('available', 'running', 'retryable') OR state = 'scheduled' AND scheduled_at < ?",
+			time.Now().UTC().Add(time.Second)) == 0
+	})
+}
