@@ -54,7 +54,7 @@ func Describe() module.Descriptor {
 		Name:    "audit",
 		Summary: "What administrators and operators did.",
 		Models:  Models(),
-		Tables:  []module.Table{{Name: "audit_log", Summary: "one row an act, for 400 days; nothing changes it, but that an erased user becomes a hash after 29 days"}},
+		Tables:  []module.Table{{Name: "audit_log", Summary: "one row an act, for 400 days; nothing changes it, but that an erased user becomes a hash after 29 days", Pseudonymous: []string{"actor", "target"}}},
 	}
 }
 

@@ -86,6 +86,10 @@ type Table struct {
 	Name    string
 	Summary string
 	Owner   string // the column that names the user whose data a row is; empty when rows belong to nobody
+
+	// Pseudonymous are the columns in which the id of an erased user may stay for 30 days, and no longer: what happened is told by it.
+	// A user who isn't there has no other data under it.
+	Pseudonymous []string
 }
 
 // Reporter says in numbers what happened in the module between two times, for the daily report to administrators.

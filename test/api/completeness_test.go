@@ -4,7 +4,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -15,14 +14,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
+	wiregen "github.com/omnistack/omnistack/wire_gen"
 )
 
 // person is somebody who uses every feature, with texts that nobody else writes. The id is the subject of the first identity, as it
@@ -147,9 +145,41 @@ var pseudonymous = map[string]string{
 	"river_notification.payload": "on SQLite, what on PostgreSQL is a NOTIFY",
 }
 
+// declared returns the columns that the tables of contents say are pseudonymous.
+func declared(t *testing.T) map[string]bool {
+	t.Helper()
+	catalog, err := wiregen.Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := wiregen.Platform()
+	for _, canvas := range catalog {
+		all = append(all, canvas.Descriptor)
+	}
+	columns := map[string]bool{}
+	for _, m := range all {
+		for _, table := range m.Tables {
+			for _, column := range table.Pseudonymous {
+				columns[table.Name+"."+column] = true
+			}
+		}
+	}
+	return columns
+}
+
 // A person's data is erased whole: after the deletion nothing personal is left anywhere, and the id only where it is listed; after
 // 30 days nothing at all.
 func TestNothingIsLeftOfAPerson(t *testing.T) {
+	for column := range declared(t) {
+		if pseudonymous[column] == "" {
+			t.Errorf("%s is said to be pseudonymous, and not why", column)
+		}
+	}
+	for column := range pseudonymous {
+		if !declared(t)[column] {
+			t.Errorf("%s isn't pseudonymous by its table of contents", column)
+		}
+	}
 	for _, engine := range testkit.Engines() {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +200,7 @@ func TestNothingIsLeftOfAPerson(t *testing.T) {
 				}
 			}
 			settle(t, app)
-			if client := openRedis(t, url); client.DBSize(t.Context()).Val() == 0 {
+			if len(testkit.RedisContents(t, url)) == 0 {
 				t.Error("Redis isn't in use, so this test sees nothing there")
 			}
 			before := scan(t, app, p)
@@ -312,37 +342,17 @@ func (p *person) note(found map[string][]string, place, text string) {
 	}
 }
 
-func openRedis(t *testing.T, url string) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { _ = client.Close() })
-	return client
-}
-
 // outside returns what of the person there is in Redis, keys and values of whatever kind, and in files: those of the product, names
 // and contents. The database's own file, which is scanned by tables, isn't among them, nor what the simulator of Stripe keeps, which
 // is Stripe's.
 func outside(t *testing.T, app *apptest.App, url string, p *person) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
-	client := openRedis(t, url)
-	names, err := client.Keys(t.Context(), "*").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
+	for name, value := range testkit.RedisContents(t, url) {
 		p.note(found, "redis key", name)
-		dump, err := client.Dump(t.Context(), name).Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			t.Fatal(err)
-		}
-		p.note(found, "redis value of "+name, dump)
+		p.note(found, "redis value of "+name, value)
 	}
-	err = filepath.WalkDir(app.Settings.Platform.Core.DataDir, func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(app.Settings.Platform.Core.DataDir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || strings.Contains(path, ".db") || entry.Name() == "stripe.json" {
 			return err
 		}
