@@ -40,6 +40,7 @@ type fakeStore struct {
 
 	keys       map[string]domain.APIKey // by id
 	keyListing app.KeyListing
+	ended      int64     // how many are to be purged
 	purged     time.Time // what was purged ended before
 }
 
@@ -286,6 +287,13 @@ func (f *fakeStore) PurgeAPIKeys(ctx context.Context, _ id.Scope, before time.Ti
 	return f.Call(ctx, "purge keys")
 }
 
+func (f *fakeStore) PurgeEndedKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
+	f.purged = before
+	gone := min(f.ended, int64(limit))
+	f.ended -= gone
+	return gone, f.Call(ctx, "purge ended")
+}
+
 // fakePrincipals is an app.Principals that says whom it was told to forget.
 type fakePrincipals struct{ forgotten []string }
 
@@ -329,9 +337,13 @@ func (f *fakeWebhooks) CloseWebhook(ctx context.Context, webhookID string, at ti
 	return open, f.Call(ctx, "close")
 }
 
-func (f *fakeWebhooks) PurgeWebhooks(ctx context.Context, before time.Time) error {
-	maps.DeleteFunc(f.kept, func(_ string, w app.Webhook) bool { return w.ReceivedAt.Before(before) })
-	return f.Call(ctx, "purge")
+func (f *fakeWebhooks) PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error) {
+	all := len(f.kept)
+	maps.DeleteFunc(f.kept, func(_ string, w app.Webhook) bool {
+		limit--
+		return limit >= 0 && w.ReceivedAt.Before(before)
+	})
+	return int64(all - len(f.kept)), f.Call(ctx, "purge")
 }
 
 // fakeReceipts is an app.Receipts that says what it was given.

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -75,6 +76,37 @@ func TestEraseClosed(t *testing.T) {
 	for _, failing := range []string{"closed", "hold", "erase", "receipt", "publish"} {
 		f := newGrace(time.Hour, failing, closed("sam", now))
 		if err := f.EraseClosed(t.Context()); !errstest.Boom(err) {
+			t.Errorf("%s fails: %v", failing, err)
+		}
+	}
+}
+
+// What is old goes in pieces, until nothing is left.
+func TestPurgeAPIKeys(t *testing.T) {
+	f := newFixture("")
+	f.store.ended = 1200
+	if err := f.PurgeAPIKeys(t.Context()); err != nil || f.store.ended != 0 || !f.store.purged.Equal(now.Add(-90*24*time.Hour)) {
+		t.Errorf("%d are left of what ended before %s, %v", f.store.ended, f.store.purged, err)
+	}
+	f.store.Expect(t, "purge ended in tx", "purge ended in tx", "purge ended in tx")
+	if err := newFixture("purge ended").PurgeAPIKeys(t.Context()); !errstest.Boom(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What was deleted before tombstones were hashed is hashed until nothing is left, or it fails.
+func TestBuryOld(t *testing.T) {
+	f := newFixture("")
+	for i := range 250 {
+		f.store.old = append(f.store.old, fmt.Sprint(i))
+	}
+	if err := f.BuryOld(t.Context()); err != nil || len(f.store.old) != 0 {
+		t.Errorf("%d are left, %v", len(f.store.old), err)
+	}
+	for _, failing := range []string{"old", "erase"} {
+		f := newFixture(failing)
+		f.store.old = []string{"sam"}
+		if err := f.BuryOld(t.Context()); !errstest.Boom(err) {
 			t.Errorf("%s fails: %v", failing, err)
 		}
 	}

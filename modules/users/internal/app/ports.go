@@ -106,6 +106,9 @@ type Keys interface {
 
 	// PurgeAPIKeys deletes the owner's keys that were revoked or expired before that time.
 	PurgeAPIKeys(ctx context.Context, owner id.Scope, before time.Time) error
+
+	// PurgeEndedKeys deletes at most limit of anybody's keys that were revoked or expired before that time, and returns how many.
+	PurgeEndedKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // KeyListing says which API keys to list.
@@ -126,8 +129,8 @@ type Webhooks interface {
 	// CloseWebhook forgets what was posted, and tells whether nobody did so before.
 	CloseWebhook(ctx context.Context, webhookID string, at time.Time) (open bool, err error)
 
-	// PurgeWebhooks removes the posts from before that time.
-	PurgeWebhooks(ctx context.Context, before time.Time) error
+	// PurgeWebhooks removes at most limit of the posts from before that time, and returns how many.
+	PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // Provider is an identity provider that posts what becomes of its users.

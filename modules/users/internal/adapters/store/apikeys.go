@@ -117,6 +117,13 @@ func (s *Store) PurgeAPIKeys(ctx context.Context, owner id.Scope, before time.Ti
 		Where("user_id = ? AND (revoked_at < ? OR expires_at < ?)", owner.User, before, before).Delete(&keyRow{}).Error)
 }
 
+// PurgeEndedKeys deletes keys that ended before that time. It runs once a day and reads the whole table.
+func (s *Store) PurgeEndedKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
+	done := s.db.Tx(ctx).Exec("DELETE FROM users_api_keys WHERE id IN "+
+		"(SELECT id FROM users_api_keys WHERE revoked_at < ? OR expires_at < ? LIMIT ?)", before, before, limit)
+	return done.RowsAffected, database.Classify(done.Error)
+}
+
 // scanKey believes the row, like scan. What comes before the fields of the key goes where it is told.
 func scanKey(found database.Row, before ...any) (domain.APIKey, error) {
 	var key domain.APIKey
