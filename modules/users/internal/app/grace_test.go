@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
+	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/errs/errstest"
@@ -78,6 +79,20 @@ func TestEraseClosed(t *testing.T) {
 		if err := f.EraseClosed(t.Context()); !errstest.Boom(err) {
 			t.Errorf("%s fails: %v", failing, err)
 		}
+	}
+}
+
+// What the identity provider deletes is erased at once, grace or not, and so is what was closed.
+func TestAProvidersDeletionHasNoGrace(t *testing.T) {
+	closed := person("sam")
+	closed.Close(now.Add(time.Minute), now)
+	for name, user := range map[string]domain.User{"open": person("sam"), "closed": closed} {
+		f := newGrace(time.Hour, "", user)
+		f.provider.says["it"] = app.Notice{Claims: domain.Claims{Identity: sam}, Deleted: true}
+		if err := f.post(t, "it"); err != nil || !f.store.users["sam"].Deleted {
+			t.Errorf("%s: %v, %+v", name, err, f.store.users["sam"])
+		}
+		f.events.Expect(t, users.UserDeleted{UserID: "sam", Version: user.Version + 1})
 	}
 }
 
