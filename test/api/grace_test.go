@@ -16,6 +16,8 @@ import (
 	"github.com/omnistack/omnistack/test/apptest"
 )
 
+const erasures = api + "/admin/erasures"
+
 // With a grace an account that is deleted is closed: by tokens, keys and streams alike. An administrator brings it back, and
 // afterwards it is as it was; else it is erased when the grace is over.
 func TestADeletedAccountHasAGrace(t *testing.T) {
