@@ -13,6 +13,7 @@ import (
 	"github.com/omnistack/omnistack/platform/cache"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/module"
@@ -22,7 +23,7 @@ import (
 
 // unopened puts the modules together over a platform that isn't there, to be asked what they are made of.
 func unopened(settings *Settings) *Modules {
-	modules, err := buildModules(settings, nil, nil, nil, keyring.New("", ""), zap.NewNop(), page.Cursors{}, nil, nil, clock.System{}, []*auth.Provider{{}}, nil, nil)
+	modules, err := buildModules(settings, nil, nil, nil, keyring.New("", ""), zap.NewNop(), page.Cursors{}, nil, nil, nil, clock.System{}, []*auth.Provider{{}}, nil, nil)
 	if err != nil {
 		panic(err) // nothing is opened: what fails is broken in the binary
 	}
@@ -42,7 +43,7 @@ func Catalog() ([]module.Canvas, error) {
 	modules.mount(server)
 
 	var catalog []module.Canvas
-	for _, described := range modules.Describe() {
+	for _, described := range new(erasure.Erasure).Join(modules.Describe(), gone()) {
 		canvas := module.Canvas{Descriptor: described}
 		for _, route := range server.Routes() {
 			if route.Module == described.Name {

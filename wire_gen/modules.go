@@ -6,6 +6,7 @@ import (
 	"github.com/omnistack/omnistack/platform/audit"
 	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/bus"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/idempotency"
 	"github.com/omnistack/omnistack/platform/jobs"
@@ -14,7 +15,9 @@ import (
 
 // Platform returns the tables of contents of the platform's packages that keep something in the database.
 func Platform() []module.Descriptor {
-	return []module.Descriptor{bus.Describe(), jobs.Describe(), audit.Describe(), new(idempotency.Store).Describe(), new(blob.Removals).Describe()}
+	return []module.Descriptor{
+		bus.Describe(), jobs.Describe(), audit.Describe(), new(idempotency.Store).Describe(), new(erasure.Erasure).Describe(), new(blob.Removals).Describe(),
+	}
 }
 
 // mount registers every module's routes.

@@ -20,8 +20,8 @@ import (
 type Modules struct {
 	AI            *aimod.Module
 	Billing       *billingmod.Module
-	Users         *usersmod.Module
 	Projects      *projectsmod.Module
+	Users         *usersmod.Module
 	Notifications *notificationsmod.Module
 }
 
@@ -30,8 +30,8 @@ func (m *Modules) Describe() []module.Descriptor {
 	return []module.Descriptor{
 		m.AI.Describe(),
 		m.Billing.Describe(),
-		m.Users.Describe(),
 		m.Projects.Describe(),
+		m.Users.Describe(),
 		m.Notifications.Describe(),
 	}
 }
@@ -40,8 +40,8 @@ func (m *Modules) Describe() []module.Descriptor {
 type ModuleSettings struct {
 	AI            aimod.Settings
 	Billing       billingmod.Settings
-	Users         usersmod.Settings
 	Projects      projectsmod.Settings
+	Users         usersmod.Settings
 	Notifications notificationsmod.Settings
 }
 
@@ -50,8 +50,8 @@ func (s *ModuleSettings) groups() []config.Group {
 	return []config.Group{
 		s.AI.Group(),
 		s.Billing.Group(),
-		s.Users.Group(),
 		s.Projects.Group(),
+		s.Users.Group(),
 		s.Notifications.Group(),
 	}
 }
@@ -60,8 +60,8 @@ func (s *ModuleSettings) groups() []config.Group {
 
 func billingEntitlements(m *billingmod.Module) billing.Entitlements { return m.Entitlements() }
 
-func usersDirectory(m *usersmod.Module) users.Directory { return m.Directory() }
-
 func projectsCatalog(m *projectsmod.Module) projects.Catalog { return m.Catalog() }
+
+func usersDirectory(m *usersmod.Module) users.Directory { return m.Directory() }
 
 func notificationsMail(m *notificationsmod.Module) notifications.Mail { return m.Mail() }

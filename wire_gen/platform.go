@@ -21,6 +21,7 @@ import (
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/idempotency"
 	"github.com/omnistack/omnistack/platform/jobs"
@@ -190,7 +191,7 @@ func OpenFiles(settings *Settings, keys *keyring.Keyring, clock clock.Clock) (bl
 // newServer returns the server with every module's routes.
 func newServer(settings *Settings, db *database.DB, client *redis.Client, limiter ratelimit.Limiter, gate *auth.Gate,
 	dev *auth.DevIssuer, files blob.Store, modules *Modules, described house, carrier *bus.Bus, background *jobs.Client, trail *audit.Log,
-	keys *idempotency.Store, principals *auth.PrincipalCache, plans billing.Entitlements, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
+	keys *idempotency.Store, erasing *erasure.Erasure, principals *auth.PrincipalCache, plans billing.Entitlements, roles Roles, log *zap.Logger) (*httpserver.Server, error) {
 	checks := []httpserver.Check{
 		{Name: "database", Run: db.Ping},
 		{Name: "migrations", Run: migrated(db)},
@@ -237,6 +238,7 @@ func newServer(settings *Settings, db *database.DB, client *redis.Client, limite
 	carrier.Routes(server.Router("events"))
 	background.Routes(server.Router("jobs"))
 	trail.Routes(server.Router("audit"))
+	erasing.Routes(server.Router("erasure"))
 	if conf.DocsEnabled {
 		document, err := asyncapi.Document(options.Title, options.Version, described)
 		if err != nil {

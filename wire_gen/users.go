@@ -5,6 +5,7 @@ import (
 	"github.com/omnistack/omnistack/platform/auth"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -13,9 +14,9 @@ import (
 
 // usersDeps hands over the issuer whose users the product has.
 func usersDeps(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, cursors page.Cursors,
-	keys *keyring.Keyring, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
+	keys *keyring.Keyring, principals *auth.PrincipalCache, verifier *auth.Verifier, erasing *erasure.Erasure, clock clock.Clock, providers []*auth.Provider) usersmod.Deps {
 	return usersmod.Deps{
-		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Principals: principals, Verifier: verifier,
+		DB: db, Events: events, Jobs: background, Cursors: cursors, Keyring: keys, Clock: clock, Principals: principals, Verifier: verifier, Receipts: erasing,
 		Auth: settings.Platform.Auth, Settings: &settings.Users, Issuer: providers[0].Issuer,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
@@ -42,6 +43,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 		bus.New,
 		wire.Bind(new(events.Publisher), new(*bus.Bus)),
 		newIdempotency,
+		newErasure,
 		newHouse,
 		audit.New,
 		telemetry.NewMetrics,
@@ -55,6 +57,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 
 // buildModules puts the modules together over the given platform.
 func buildModules(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger,
-	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock clock.Clock, providers []*auth.Provider, files blob.Store, removals *blob.Removals) (*Modules, error) {
+	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, erasing *erasure.Erasure, clock clock.Clock, providers []*auth.Provider, files blob.Store,
+	removals *blob.Removals) (*Modules, error) {
 	panic(wire.Build(moduleSet))
 }

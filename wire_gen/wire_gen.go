@@ -8,6 +8,9 @@ package wiregen
 
 import (
 	"context"
+
+	"go.uber.org/zap"
+
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
@@ -19,12 +22,12 @@ import (
 	"github.com/omnistack/omnistack/platform/bus"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/erasure"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/jobs"
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/telemetry"
-	"go.uber.org/zap"
 )
 
 // Injectors from wire.go:
@@ -72,7 +75,8 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	keyring := newKeyring(settings)
 	cursors := page.NewCursors(keyring)
 	principalCache := auth.NewPrincipalCache(clock)
-	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, clock, v)
+	erasure := newErasure(db, keyring, clock, jobsClient, settings)
+	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, erasure, clock, v)
 	module, err := usersmod.New(deps)
 	if err != nil {
 		cleanup2()
@@ -121,14 +125,14 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	modules := &Modules{
 		AI:            aimodModule,
 		Billing:       billingmodModule,
-		Users:         module,
 		Projects:      projectsmodModule,
+		Users:         module,
 		Notifications: notificationsmodModule,
 	}
 	auditLog := audit.New(db, cursors, clock)
 	idempotencyStore := newIdempotency(db, clock, settings)
-	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, removals, clock, settings)
-	server, err := newServer(settings, db, client, limiter, gate, devIssuer, store, modules, wiregenHouse, busBus, jobsClient, auditLog, idempotencyStore, principalCache, entitlements, roles, log)
+	wiregenHouse := newHouse(modules, jobsClient, auditLog, idempotencyStore, erasure, removals)
+	server, err := newServer(settings, db, client, limiter, gate, devIssuer, store, modules, wiregenHouse, busBus, jobsClient, auditLog, idempotencyStore, erasure, principalCache, entitlements, roles, log)
 	if err != nil {
 		cleanup3()
 		cleanup2()
@@ -150,7 +154,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 }
 
 // buildModules puts the modules together over the given platform.
-func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, clock2 clock.Clock, providers []*auth.Provider, files blob.Store, removals *blob.Removals) (*Modules, error) {
+func buildModules(settings *Settings, db *database.DB, events2 events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger, cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, erasing *erasure.Erasure, clock2 clock.Clock, providers []*auth.Provider, files blob.Store, removals *blob.Removals) (*Modules, error) {
 	deps := billingDeps(settings, db, events2, background, cursors, keys, clock2)
 	module, err := billingmod.New(deps)
 	if err != nil {
@@ -162,13 +166,13 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	if err != nil {
 		return nil, err
 	}
-	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, clock2, providers)
+	projectsmodDeps := projectsDeps(settings, db, events2, cursors, clock2, entitlements, files, removals)
+	projectsmodModule := projectsmod.New(projectsmodDeps)
+	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, erasing, clock2, providers)
 	usersmodModule, err := usersmod.New(usersmodDeps)
 	if err != nil {
 		return nil, err
 	}
-	projectsmodDeps := projectsDeps(settings, db, events2, cursors, clock2, entitlements, files, removals)
-	projectsmodModule := projectsmod.New(projectsmodDeps)
 	directory := usersDirectory(usersmodModule)
 	catalog := projectsCatalog(projectsmodModule)
 	notificationsmodDeps := notificationsDeps(settings, db, background, cursors, keys, clock2, directory, catalog)
@@ -179,8 +183,8 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	modules := &Modules{
 		AI:            aimodModule,
 		Billing:       module,
-		Users:         usersmodModule,
 		Projects:      projectsmodModule,
+		Users:         usersmodModule,
 		Notifications: notificationsmodModule,
 	}
 	return modules, nil

@@ -235,12 +235,17 @@ func (p *piece) consumer(name, happened string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, list, err := p.room("consumers", "All")
+	file, list, err := p.room("consumers", "All", fmt.Sprintf(firstConsumer, p.module, p.house))
 	if err != nil {
 		return nil, err
 	}
 	golden := p.module + "." + name
-	if strings.Contains(string(file.text), strconv.Quote(golden)) {
+	goldens := filepath.Join(p.root, "test", "contract", "testdata", "consumers.txt")
+	taken, err := os.ReadFile(goldens)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains("\n"+string(taken), "\n"+golden+" ") {
 		return nil, fmt.Errorf("there is a consumer %s already", golden)
 	}
 	ignored := func(argument string) string {
@@ -255,9 +260,28 @@ func (p *piece) consumer(name, happened string) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := withLines(filepath.Join(p.root, "test", "contract", "testdata", "consumers.txt"), golden+" "+happened)
-	return []page{written, known}, err
+	known, err := withLines(goldens, golden+" "+happened)
+	if err != nil {
+		return nil, err
+	}
+	mod, err := p.described("Consumes", "consumers.All(m.app)", p.house+"/modules/"+p.module+"/internal/adapters/consumers")
+	return append([]page{written, known}, mod...), err
 }
+
+// firstConsumer is the file of consumers of a module that has none yet, of its name and the house's path.
+const firstConsumer = `// Package consumers drives the %[1]s context by what happened elsewhere.
+package consumers
+
+import (
+	"%[2]s/modules/%[1]s/internal/app"
+	"%[2]s/platform/events"
+)
+
+// All returns the consumers, which call the use cases.
+func All(%[1]s *app.App) []events.Consumer {
+	return []events.Consumer{}
+}
+`
 
 // find returns whose event that is, and its type.
 func (p *piece) find(happened string) (owner, event string, err error) {
@@ -283,12 +307,13 @@ func (p *piece) find(happened string) (owner, event string, err error) {
 	return "", "", unknown
 }
 
-// room returns the file of an adapter whose function returns a list, with that list, for something to be done.
-func (p *piece) room(adapter, function string) (*source, *ast.CompositeLit, error) {
+// room returns the file of an adapter whose function returns a list, with that list, for something to be done. One that isn't
+// there is taken to be fresh; an empty fresh one is an error.
+func (p *piece) room(adapter, function, fresh string) (*source, *ast.CompositeLit, error) {
 	if _, err := parser.ParseExpr(p.do); err != nil {
 		return nil, nil, fmt.Errorf("say what to do, as an expression of Go that gives an error: --do '%s.DoIt(ctx)'", p.module)
 	}
-	file, err := open(p.in("internal", "adapters", adapter, adapter+".go"), "")
+	file, err := open(p.in("internal", "adapters", adapter, adapter+".go"), fresh)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil, fmt.Errorf("%s has no %s yet, and nothing that they could do", p.module, adapter)
 	}
@@ -304,7 +329,7 @@ func (p *piece) job(name, fields, cron string) ([]page, error) {
 	if err := p.begin(name, wordForm); err != nil {
 		return nil, err
 	}
-	file, list, err := p.room("jobs", "Kinds")
+	file, list, err := p.room("jobs", "Kinds", "")
 	if err != nil {
 		return nil, err
 	}
@@ -355,7 +380,11 @@ func (p *piece) write(ctx context.Context, pages []page, out io.Writer, said str
 	}
 	var tale bytes.Buffer
 	err := writeStale(&tale, pages, false, "")
-	for _, step := range [][]string{{"vet", "./modules/" + p.module + "/..."}, {"run", "./cmd/scaffold", "canvas"}} {
+	for _, step := range [][]string{
+		{"vet", "./modules/" + p.module + "/..."},
+		{"run", "./cmd/scaffold", "wiring"}, {"tool", "wire", "./wire_gen"}, // who hears of another module comes after it
+		{"run", "./cmd/scaffold", "canvas"},
+	} {
 		if err == nil {
 			command := exec.CommandContext(ctx, "go", step...) //nolint:gosec // the steps are the ones above
 			command.Dir, command.Stdout, command.Stderr = p.root, &tale, &tale

@@ -3,14 +3,16 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 func TestWhatIsNoPieceIsRefused(t *testing.T) {
-	const deleted, erase = "users.user_deleted.v1", "projects.Erase(ctx, id.Of(event.UserID))"
+	const deleted, erase = "users.user_deleted.v1", "projects.PurgeDeleted(ctx)"
 	for name, test := range map[string]struct {
 		args []string
 		want string
@@ -27,7 +29,8 @@ func TestWhatIsNoPieceIsRefused(t *testing.T) {
 		"a consumer of a path":           {[]string{"consumer", "thank", "--module", "projects", "--event", "../users.x.v1", "--do", erase}, "no event"},
 		"a consumer that does nothing":   {[]string{"consumer", "thank", "--module", "projects", "--event", deleted}, "say what to do"},
 		"a consumer that does no Go":     {[]string{"consumer", "thank", "--module", "projects", "--event", deleted, "--do", "if x {"}, "say what to do"},
-		"a consumer that exists":         {[]string{"consumer", "erase_user", "--module", "projects", "--event", deleted, "--do", erase}, "projects.erase_user already"},
+		"a consumer that exists":         {[]string{"consumer", "note_plan", "--module", "projects", "--event", deleted, "--do", erase}, "projects.note_plan already"},
+		"a consumer that the house has":  {[]string{"consumer", "erase_user", "--module", "projects", "--event", deleted, "--do", erase}, "projects.erase_user already"},
 		"a job that does nothing":        {[]string{"job", "tidy", "--module", "projects"}, "say what to do"},
 		"a job that exists":              {[]string{"job", "purge_deleted", "--module", "projects", "--do", "projects.PurgeDeleted(ctx)"}, "projects.purge_deleted already"},
 		"a job at no time":               {[]string{"job", "tidy", "--module", "projects", "--cron", "daily", "--do", "projects.PurgeDeleted(ctx)"}, "five fields of cron"},
@@ -45,25 +48,37 @@ func TestWhatIsNoPieceIsRefused(t *testing.T) {
 	}
 }
 
-// TestAConsumerWithoutRoom proves that a module without consumers isn't given a first one, which nothing would call.
-func TestAConsumerWithoutRoom(t *testing.T) {
+// TestTheFirstConsumer proves that a module without consumers gets the file for them, and a Descriptor that has it.
+func TestTheFirstConsumer(t *testing.T) {
 	root := t.TempDir()
 	if err := os.CopyFS(filepath.Join(root, "modules"), os.DirFS(filepath.Join(top, "modules"))); err != nil {
 		t.Fatal(err)
 	}
+	write(t, root, map[string]string{"test/contract/testdata/consumers.txt": ""})
 	goMod, err := os.ReadFile(filepath.Join(top, "go.mod"))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(root, "go.mod"), goMod, 0o600)
 	}
-	if err == nil {
-		err = os.RemoveAll(filepath.Join(root, "modules", "projects", "internal", "adapters", "consumers"))
-	}
+	mod := filepath.Join(root, "modules", "projects", "projectsmod", "projectsmod.go")
+	text, read := os.ReadFile(mod)
+	err = errors.Join(err, read, os.RemoveAll(filepath.Join(root, "modules", "projects", "internal", "adapters", "consumers")),
+		os.WriteFile(mod, []byte(strings.ReplaceAll(string(text), "		Consumes:  consumers.All(m.app),\n", "")), 0o600))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = scaffold(t, "consumer", "thank", "--module", "projects", "--event", "users.user_deleted.v1",
-		"--do", "projects.Erase(ctx, id.Of(event.UserID))", "--root", root)
-	if err == nil || !strings.Contains(err.Error(), "projects has no consumers yet") {
-		t.Errorf("got %v", err)
+	p := piece{root: root, module: "projects", do: "projects.PurgeDeleted(ctx)"}
+	pages, err := p.consumer("thank", "users.user_deleted.v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"consumers.go": `events.Consumer{Name: "projects.thank"`, "consumers.txt": "projects.thank users.user_deleted.v1",
+		"projectsmod.go": "Consumes: consumers.All(m.app)",
+	} {
+		if !slices.ContainsFunc(pages, func(p page) bool {
+			return filepath.Base(p.path) == name && strings.Contains(string(p.text), want)
+		}) {
+			t.Errorf("no %s has %q", name, want)
+		}
 	}
 }

@@ -12,8 +12,12 @@
 //     use can't be removed, so one is always left.
 //   - A login is noted at most once in half an hour; it changes no version.
 //   - A user's id is the token's subject when nobody else ever had that id, else a new UUID.
-//   - A deleted account leaves a tombstone without personal data: an old token doesn't bring it back.
-//   - A suspended or deleted user can do nothing.
+//   - A deleted account leaves nothing but hashes of its id and identities, with a key from SECRET_KEY: nobody can read them, and
+//     an old token doesn't bring it back. One that is seen while the secret is rotated is kept with the new one.
+//   - With ACCOUNT_DELETION_GRACE an account that is deleted, by its user or by an administrator, is closed first: nobody can act
+//     with it, nothing else changes, and an administrator can bring it back by making it active. It is erased when the grace is
+//     over. What the identity provider deletes is erased at once.
+//   - A suspended, closed or deleted user can do nothing.
 //   - An API key acts for its owner within its scopes, and never as an administrator. It is shown once; only its hash is kept.
 //   - Only a superadmin, or an operator on the command line, makes or unmakes administrators; nobody changes their own role
 //     or suspends themselves, and the last active superadmin stays.

@@ -5,8 +5,9 @@
 // refused them (403, 404, 409, 412) has a row too. What operators do by the command line goes through Operate.
 //
 // The log holds ids, and what a request asked for with secrets and addresses masked, so it stays when a user is deleted.
-// Nothing changes it: triggers in both databases refuse an update, and the removal of what is not 400 days old, give or take one. What is
-// older goes, by a job. Whoever may drop tables can still do away with it; a copy elsewhere is the answer to that.
+// Triggers in both databases refuse to change it, and to remove what is not 400 days old, give or take one. What is older goes, by
+// a job. One thing they let through: of somebody whose erasure has a receipt that is four weeks old the id becomes the keyed hash
+// in that receipt, "erased:" before it. What was done, and that it was one and the same person, is told as before. Whoever may drop tables can still do away with it; a copy elsewhere is the answer to that.
 package audit
 
 import (
@@ -53,7 +54,7 @@ func Describe() module.Descriptor {
 		Name:    "audit",
 		Summary: "What administrators and operators did.",
 		Models:  Models(),
-		Tables:  []module.Table{{Name: "audit_log", Summary: "one row an act, for 400 days; nothing changes it"}},
+		Tables:  []module.Table{{Name: "audit_log", Summary: "one row an act, for 400 days; nothing changes it, but that an erased user becomes a hash after 29 days", Pseudonymous: []string{"actor", "target"}}},
 	}
 }
 
@@ -98,6 +99,17 @@ func (l *Log) Record(ctx context.Context, act httpserver.Act) error {
 	}
 	return database.Classify(l.db.Tx(ctx).Exec("INSERT INTO audit_log ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		id.New(), act.Actor, string(act.Role), act.Action, act.Target, input, act.RequestID, act.Status, l.clock.Now()).Error)
+}
+
+// Forget replaces the id of an erased user by the hash in the receipts, in the transaction that ctx carries.
+func (l *Log) Forget(ctx context.Context, user id.Scope, person string) error {
+	for _, column := range []string{"actor", "target"} {
+		forgotten := l.db.Tx(ctx).Exec("UPDATE audit_log SET "+column+" = ? WHERE "+column+" = ?", "erased:"+person, user.User)
+		if forgotten.Error != nil {
+			return database.Classify(forgotten.Error)
+		}
+	}
+	return nil
 }
 
 // redact returns the JSON without what looks like a secret or an address, and without the values of members that are

@@ -172,6 +172,49 @@ func TestNothingChangesTheLog(t *testing.T) {
 	})
 }
 
+// Of whom was erased four weeks ago the id becomes the hash in the receipts, and nothing else can be changed on that way.
+func TestTheErasedAreForgotten(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		trail := newLog(db, clock.System{})
+		old, young := strings.Repeat("a", 64), strings.Repeat("b", 64)
+		storetest.Commit(t, db, func(ctx context.Context) error {
+			for _, act := range []httpserver.Act{{Actor: "ann", Target: "bob"}, {Actor: "bob", Target: "ann"}, {Actor: "ann", Target: "ann"}, {Actor: "kim", Target: "sue"}} {
+				if err := trail.Record(ctx, act); err != nil {
+					return err
+				}
+			}
+			for person, age := range map[string]time.Duration{old: 29 * 24 * time.Hour, young: 27 * 24 * time.Hour} {
+				err := db.Tx(ctx).Exec("INSERT INTO erasure_receipts (id, person, module, pass, counts, erased_at) VALUES (?, ?, 'users', 'first', '{}', ?)",
+					id.New(), person, time.Now().UTC().Add(-age)).Error
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, statement := range []string{
+			"UPDATE audit_log SET actor = 'erased:" + young + "' WHERE actor = 'ann'", // too early
+			"UPDATE audit_log SET actor = 'erased:" + strings.Repeat("c", 64) + "' WHERE actor = 'ann'",
+			"UPDATE audit_log SET actor = '" + old + "' WHERE actor = 'ann'",
+			"UPDATE audit_log SET actor = 'erased:" + old + "', action = 'nothing' WHERE actor = 'ann'",
+			"UPDATE audit_log SET target = 'erased:" + old + "', actor = 'eve' WHERE target = 'ann'",
+			"UPDATE audit_log SET actor = actor WHERE actor = 'ann'",
+		} {
+			err := db.WithinTx(t.Context(), func(ctx context.Context) error { return db.Tx(ctx).Exec(statement).Error })
+			if err == nil || !strings.Contains(err.Error(), "append-only") {
+				t.Errorf("%s: %v", statement, err)
+			}
+		}
+		for range 2 {
+			storetest.Commit(t, db, func(ctx context.Context) error { return trail.Forget(ctx, id.Of("ann"), old) })
+		}
+		if testkit.Rows(t, db, "audit_log", "actor = 'ann' OR target = 'ann'") != 0 || testkit.Rows(t, db, "audit_log", "actor = ?", "erased:"+old) != 2 ||
+			testkit.Rows(t, db, "audit_log", "target = ?", "erased:"+old) != 2 || testkit.Rows(t, db, "audit_log", "actor = 'kim'") != 1 {
+			t.Error("the wrong ones were forgotten")
+		}
+	})
+}
+
 func TestOldActsAreRemoved(t *testing.T) {
 	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
 		record := func(times int, age time.Duration) {

@@ -208,11 +208,14 @@ func (s *Store) Release(ctx context.Context, call *httpserver.KeyedCall, forget 
 
 // Erase removes the keys of a user, and the answers to administrators about that user. One without content stays, such as that
 // to the deletion itself: it says nothing of anybody, and a deletion that is sent again is answered as it was.
-func (s *Store) Erase(ctx context.Context, scope id.Scope) error {
-	return s.db.WithinTx(ctx, func(ctx context.Context) error {
-		return database.Classify(s.db.Tx(ctx).Exec("DELETE FROM idempotency_keys WHERE user_id = ? OR about = ? AND status <> ?",
-			scope.User, scope.User, http.StatusNoContent).Error)
+func (s *Store) Erase(ctx context.Context, scope id.Scope) (erased module.Erased, err error) {
+	err = s.db.WithinTx(ctx, func(ctx context.Context) error {
+		done := s.db.Tx(ctx).Exec("DELETE FROM idempotency_keys WHERE user_id = ? OR about = ? AND status <> ?",
+			scope.User, scope.User, http.StatusNoContent)
+		erased = module.Erased{"idempotency_keys": done.RowsAffected}
+		return database.Classify(done.Error)
 	})
+	return erased, err
 }
 
 type pruneArgs struct{}

@@ -366,7 +366,7 @@ func TestWhatGoes(t *testing.T) {
 			s.do(c, created)
 		}
 		s.do(deletion, httpserver.Answer{Status: http.StatusNoContent})
-		if err := s.Erase(s.Context(), id.Of("ann")); err != nil {
+		if _, err := s.Erase(s.Context(), id.Of("ann")); err != nil {
 			s.Fatal(err)
 		}
 		if testkit.Rows(s.T, s.db, "idempotency_keys", "") != 2 || s.find(others) == nil || s.find(deletion) == nil {

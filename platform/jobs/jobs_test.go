@@ -372,7 +372,10 @@ func TestAJobHasAnOwnerProgressAndAResult(t *testing.T) {
 			}
 		}
 
-		forget := func(ctx context.Context) error { return s.Forget(ctx, id.Of("alice")) }
+		forget := func(ctx context.Context) error {
+			_, err := s.Erase(ctx, id.Of("alice"))
+			return err
+		}
 		err := db.WithinTx(t.Context(), func(ctx context.Context) error { return errors.Join(forget(ctx), errBoom) })
 		if got := metadata(s.jobs()[0]); !errors.Is(err, errBoom) || got != done {
 			t.Errorf("after a rollback its metadata is %s, %v", got, err)
@@ -387,6 +390,44 @@ func TestAJobHasAnOwnerProgressAndAResult(t *testing.T) {
 		}
 		if got := metadata(s.jobs()[1]); !strings.Contains(got, `"owner":"bob"`) {
 			t.Errorf("the other's metadata is %s", got)
+		}
+	})
+}
+
+// Of an erased user go the jobs that name the user, whether they wait or have ended, and nobody else's.
+func TestJobsThatNameAUserAreForgotten(t *testing.T) {
+	testkit.EachEngine(t, func(t *testing.T, db *database.DB) {
+		raw := func(state, args string) {
+			t.Helper()
+			finalized := "NULL"
+			if state == "completed" || state == "discarded" {
+				finalized = "CURRENT_TIMESTAMP"
+			}
+			jsonb, cast := "jsonb('"+args+"')", ""
+			if db.Engine() == database.Postgres {
+				jsonb, cast = "'"+args+"'::jsonb", "::river_job_state"
+			}
+			err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+				return db.Tx(ctx).Exec("INSERT INTO river_job (state, kind, max_attempts, args, finalized_at) VALUES ('" + state + "'" + cast + ", 'x', 3, " + jsonb + ", " + finalized + ")").Error
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, state := range []string{"scheduled", "available", "retryable", "completed", "discarded", "running"} {
+			raw(state, `{"user_id": "alice"}`)
+		}
+		raw("scheduled", `{"user_id": "bob"}`)
+		raw("scheduled", `{}`)
+		client, err := jobs.New(db, zap.NewNop())
+		if err == nil {
+			err = db.WithinTx(t.Context(), func(ctx context.Context) error { return client.Forget(ctx, id.Of("alice")) })
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := testkit.Rows(t, db, "river_job", ""); left != 3 || testkit.Rows(t, db, "river_job", "state = 'running'") != 1 {
+			t.Errorf("%d are left", left)
 		}
 	})
 }

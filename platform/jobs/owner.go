@@ -15,6 +15,7 @@ import (
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/module"
 )
 
 // metadata is what River keeps about a job beside its arguments, as far as it is ours.
@@ -73,16 +74,26 @@ func (c *Client) EnqueueFor(ctx context.Context, owner id.Scope, args Args, opti
 	return number, nil
 }
 
-// Forget takes a user's jobs from him, in the transaction that ctx carries: nothing says any more whose they were, or what
-// they came to. Those that wait are worked all the same.
-func (c *Client) Forget(ctx context.Context, owner id.Scope) error {
+// Erase takes a user's jobs from him: nothing says any more whose they were, or what they came to. Those that wait are worked
+// all the same.
+func (c *Client) Erase(ctx context.Context, owner id.Scope) (erased module.Erased, err error) {
 	without := "metadata - 'owner' - 'progress' - 'output'"
 	if c.db.Engine() == database.SQLite {
 		without = "jsonb_remove(metadata, '$.owner', '$.progress', '$.output')"
 	}
-	return c.db.WithinTx(ctx, func(ctx context.Context) error {
-		return c.db.Tx(ctx).Exec("UPDATE river_job SET metadata = "+without+" WHERE "+owned, owner.User).Error
+	err = c.db.WithinTx(ctx, func(ctx context.Context) error {
+		done := c.db.Tx(ctx).Exec("UPDATE river_job SET metadata = "+without+" WHERE "+owned, owner.User)
+		erased = module.Erased{"river_job": done.RowsAffected}
+		return database.Classify(done.Error)
 	})
+	return erased, err
+}
+
+// Forget removes the jobs that name an erased user in their arguments, as "user_id", in the transaction that ctx carries: those that
+// have ended, and those that wait, for which there is nothing left to do. One that runs stays.
+func (c *Client) Forget(ctx context.Context, user id.Scope) error {
+	return database.Classify(c.db.Tx(ctx).Exec("DELETE FROM river_job WHERE args ->> 'user_id' = ? AND state <> ?",
+		user.User, string(rivertype.JobStateRunning)).Error)
 }
 
 // owned is the condition of an owner's jobs. The index jobs_by_owner is on this expression.

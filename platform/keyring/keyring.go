@@ -51,6 +51,16 @@ func (r *Keyring) derive(purpose string) [][]byte {
 // Sign returns the signature of message, 32 bytes.
 func (s Signer) Sign(message []byte) []byte { return sign(s.keys[0], message) }
 
+// Signatures returns the signature of message by every key of this ring, that of Sign first: what is looked for by its signature
+// may have been signed before the rotation.
+func (s Signer) Signatures(message []byte) [][]byte {
+	signatures := make([][]byte, len(s.keys))
+	for i, key := range s.keys {
+		signatures[i] = sign(key, message)
+	}
+	return signatures
+}
+
 // Verify tells, in constant time, whether signature is one of message under a key of this ring.
 func (s Signer) Verify(message, signature []byte) bool {
 	for _, key := range s.keys {

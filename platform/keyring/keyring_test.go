@@ -36,6 +36,10 @@ func TestTheSecretRotates(t *testing.T) {
 	if !keyring.New(newSecret, oldSecret).Signer("cursor").Verify(message, before) {
 		t.Error("refused the previous secret's signature while rotating")
 	}
+	rotating := keyring.New(newSecret, oldSecret).Signer("cursor")
+	if all := rotating.Signatures(message); len(all) != 2 || !bytes.Equal(all[0], rotating.Sign(message)) || !bytes.Equal(all[1], before) {
+		t.Errorf("while rotating the signatures are %x", all)
+	}
 	if keyring.New(newSecret, "").Signer("cursor").Verify(message, before) {
 		t.Error("accepted the previous secret's signature after the rotation")
 	}

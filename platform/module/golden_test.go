@@ -17,8 +17,8 @@ import (
 // personal is an exporter and eraser that does nothing.
 type personal struct{}
 
-func (personal) Export(context.Context, id.Scope, io.Writer) error { return nil }
-func (personal) Erase(context.Context, id.Scope) error             { return nil }
+func (personal) Export(context.Context, id.Scope, io.Writer) error      { return nil }
+func (personal) Erase(context.Context, id.Scope) (module.Erased, error) { return nil, nil }
 
 // placed is an event.
 type placed struct{}

@@ -86,6 +86,10 @@ type Table struct {
 	Name    string
 	Summary string
 	Owner   string // the column that names the user whose data a row is; empty when rows belong to nobody
+
+	// Pseudonymous are the columns in which the id of an erased user may stay for 30 days, and no longer: what happened is told by it.
+	// A user who isn't there has no other data under it.
+	Pseudonymous []string
 }
 
 // Reporter says in numbers what happened in the module between two times, for the daily report to administrators.
@@ -104,9 +108,13 @@ type Exporter interface {
 	Export(ctx context.Context, scope id.Scope, out io.Writer) error
 }
 
-// Eraser removes all the module holds of one user. Doing it twice is the same as doing it once.
+// Erased is how many rows of which table are erased: they are gone, or say no more whose they were.
+type Erased = map[string]int64
+
+// Eraser removes all the module holds of one user, in the transaction that ctx carries, if any, and says how much it was. Doing it
+// twice is the same as doing it once. What has to be done outside of the process it enqueues.
 type Eraser interface {
-	Erase(ctx context.Context, scope id.Scope) error
+	Erase(ctx context.Context, scope id.Scope) (Erased, error)
 }
 
 // Seeder makes example data for the given owners, at most count things each. Doing it twice adds more.

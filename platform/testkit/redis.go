@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -120,4 +121,39 @@ func (l *lender) target(number int) string {
 	u := *l.url
 	u.Path = "/" + strconv.Itoa(number)
 	return u.String()
+}
+
+// RedisContents returns what a Redis database holds: each key with its value, of whatever kind, as text.
+func RedisContents(t testing.TB, target string) map[string]string {
+	t.Helper()
+	options, err := redis.ParseURL(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(options)
+	defer func() { _ = client.Close() }() // it was only read
+	names, err := client.Keys(t.Context(), "*").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[string]string{}
+	for _, name := range names {
+		kind, err := client.Type(t.Context(), name).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, known := map[string][]any{
+			"string": {"GET", name}, "hash": {"HGETALL", name}, "list": {"LRANGE", name, 0, -1}, "set": {"SMEMBERS", name},
+			"zset": {"ZRANGE", name, 0, -1, "WITHSCORES"}, "stream": {"XRANGE", name, "-", "+"}, "none": {"EXISTS", name}, // it has expired
+		}[kind]
+		if !known {
+			t.Fatalf("%s is a %s, which isn't read here", name, kind)
+		}
+		value, err := client.Do(t.Context(), read...).Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			t.Fatal(err)
+		}
+		held[name] = fmt.Sprint(value)
+	}
+	return held
 }

@@ -63,7 +63,7 @@ func TestOwnersFollowTheirJobs(t *testing.T) {
 		taken := w.enqueueFor(t, owner, goodJob{"3"}, later)
 		followed = alice.Events(t, "GET", events(taken))
 		followed.Want("start")
-		if err := w.DB.WithinTx(t.Context(), func(ctx context.Context) error { return w.Forget(ctx, owner) }); err != nil {
+		if err := w.DB.WithinTx(t.Context(), func(ctx context.Context) error { _, err := w.Erase(ctx, owner); return err }); err != nil {
 			t.Fatal(err)
 		}
 		followed.WantFailure("NOT_FOUND")

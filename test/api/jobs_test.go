@@ -260,7 +260,7 @@ func TestOwnersSeeTheirJobs(t *testing.T) {
 		w.admin.Do(t, "GET", adminJobs+"/"+nobodys).Want(200).WantJSON("owner_id", nil).WantJSON("progress", nil).WantJSON("result", nil)
 		app.Do(t, "GET", mine+export).WantError(401, "UNAUTHENTICATED")
 
-		if err := w.DB.WithinTx(t.Context(), func(ctx context.Context) error { return w.Forget(ctx, owner) }); err != nil {
+		if err := w.DB.WithinTx(t.Context(), func(ctx context.Context) error { _, err := w.Erase(ctx, owner); return err }); err != nil {
 			t.Error(err)
 		}
 		alice.Do(t, "GET", mine+export).WantError(404, "NOT_FOUND")

@@ -155,6 +155,7 @@ var houseAccesses = []access{
 	{route: "POST " + api + "/admin/jobs/{id}/retry", want: admins(200, 200), path: adminJob("/retry")},
 	{route: "POST " + api + "/admin/jobs/{id}/cancel", want: admins(200, 200), path: adminJob("/cancel")},
 	{route: "GET " + api + "/admin/audit", want: admins(200, 200)},
+	{route: "GET " + api + "/admin/erasures/{user_id}", want: admins(200, 200), path: fixed(erasures + "/deleted")},
 }
 
 // The matrix walks what the server serves, so no route can be left out, and asks of every route what becomes of every caller:

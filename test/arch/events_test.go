@@ -15,12 +15,15 @@ const userDeleted = "users.user_deleted.v1"
 // consumerName is the form of a consumer's golden name.
 var consumerName = regexp.MustCompile(`^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$`)
 
+// userColumn is what columns are called that hold the id of a user.
+var userColumn = regexp.MustCompile(`^(user|owner|actor|author|creator|member|sender|recipient|assignee|invitee|uploader)(_id)?$|_(user|owner|author|creator|member)_id$|^(created|updated|deleted|invited|uploaded|approved|assigned)_by$|^user_|^uid$`)
+
 func eventRules() []rule {
 	return []rule{
 		{
 			name: "personal-data-is-erased",
 			says: "Who has a table with an Owner has an Eraser, and a module's Eraser runs when a user is deleted: the module " +
-				"consumes " + userDeleted + ". The users erase themselves where they publish it, and wire_gen erases what the platform has.",
+				"consumes " + userDeleted + ". The house makes that consumer (platform/erasure); the users erase themselves where they publish it.",
 			check: func(t *tree) []string {
 				var broken []string
 				for _, m := range t.owners() {
@@ -32,6 +35,29 @@ func eventRules() []rule {
 					isModule := slices.ContainsFunc(t.Modules, func(other described) bool { return other.Name == m.Name })
 					if m.Eraser && isModule && m.Name != "users" && !slices.ContainsFunc(m.Consumes, listens) {
 						broken = append(broken, fmt.Sprintf("%s: the Eraser isn't called: nothing here consumes %s", m.Name, userDeleted))
+					}
+				}
+				return broken
+			},
+		},
+		{
+			name: "users-are-owners",
+			says: "A column that is called like a user's id is the Owner of its table, by which the rows are erased, or among those that " +
+				"are Pseudonymous, which are emptied 30 days later. Where a column of another name holds ids of users, TestNothingIsLeftOfAPerson finds it.",
+			check: func(t *tree) []string {
+				var broken []string
+				for _, m := range t.owners() {
+					for _, table := range m.Tables {
+						for _, column := range table.Pseudonymous {
+							if !slices.Contains(t.Tables[table.Name], column) {
+								broken = append(broken, fmt.Sprintf("%s: the table %s has no column %s", m.Name, table.Name, column))
+							}
+						}
+						for _, column := range t.Tables[table.Name] {
+							if userColumn.MatchString(column) && column != table.Owner && !slices.Contains(table.Pseudonymous, column) {
+								broken = append(broken, fmt.Sprintf("%s: %s.%s names a user, and nothing erases by it", m.Name, table.Name, column))
+							}
+						}
 					}
 				}
 				return broken

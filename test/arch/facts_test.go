@@ -32,7 +32,10 @@ type described struct {
 }
 
 // table is a table with the column that says whose a row is.
-type table struct{ Name, Owner string }
+type table struct {
+	Name, Owner  string
+	Pseudonymous []string // the columns that may name a user who is gone
+}
 
 // consumer is a consumer with the name of what it handles.
 type consumer struct{ Name, Event string }
@@ -65,7 +68,7 @@ func factsOf(t *testing.T) facts {
 func describe(descriptor module.Descriptor) described {
 	m := described{Name: descriptor.Name, Models: tablesOf(descriptor.Models), Eraser: descriptor.Eraser != nil}
 	for _, owned := range descriptor.Tables {
-		m.Tables = append(m.Tables, table{Name: owned.Name, Owner: owned.Owner})
+		m.Tables = append(m.Tables, table{Name: owned.Name, Owner: owned.Owner, Pseudonymous: owned.Pseudonymous})
 	}
 	for _, event := range descriptor.Publishes {
 		m.Publishes = append(m.Publishes, event.EventName())

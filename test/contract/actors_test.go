@@ -255,6 +255,12 @@ func (w as) own(collection string) string {
 		subject := w.subject()
 		w.app.User(w.t, subject).Do(w.t, "GET", me).Want(200)
 		return subject
+	case api + "/admin/erasures":
+		subject := w.subject()
+		leaver := w.app.User(w.t, subject)
+		leaver.Do(w.t, "GET", me).Want(200)
+		leaver.Do(w.t, "DELETE", me).Want(202)
+		return subject
 	case api + "/app/jobs":
 		number := w.job(cmp.Or(owner.subject, "root"))
 		w.app.Change(w.t, "UPDATE river_job SET state = 'cancelled', finalized_at = ? WHERE id = "+number, time.Now().UTC()) // or following it takes until tomorrow

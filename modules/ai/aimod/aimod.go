@@ -10,7 +10,6 @@ import (
 
 	"github.com/omnistack/omnistack/modules/ai"
 	"github.com/omnistack/omnistack/modules/ai/internal/adapters/catalog"
-	"github.com/omnistack/omnistack/modules/ai/internal/adapters/consumers"
 	"github.com/omnistack/omnistack/modules/ai/internal/adapters/httpapi"
 	"github.com/omnistack/omnistack/modules/ai/internal/adapters/jobs"
 	"github.com/omnistack/omnistack/modules/ai/internal/adapters/langchain"
@@ -131,7 +130,6 @@ func (m *Module) Describe() module.Descriptor {
 		Summary:   "AI: one gateway to many models, with a ledger of every call and a budget for everybody.",
 		Routes:    func(r *httpserver.Router) { httpapi.Register(r, m.app) },
 		Publishes: ai.Published(),
-		Consumes:  consumers.All(m.app),
 		Jobs:      jobs.Kinds(m.app),
 		Models:    store.Models(),
 		Tables: []module.Table{

@@ -48,7 +48,7 @@ func TestAccounts(t *testing.T) {
 		set("is_active", false, "sam")
 		refuses("suspended")
 		set("is_active", true, "sam")
-		if err := module.Describe().Eraser.Erase(t.Context(), id.Of("sam")); err != nil {
+		if _, err := module.Describe().Eraser.Erase(t.Context(), id.Of("sam")); err != nil {
 			t.Fatal(err)
 		}
 		refuses("erased")

@@ -39,7 +39,10 @@ func TestTheModuleKeepsTheContract(t *testing.T) {
 			},
 			appoint: func(userID string) error { return change("UPDATE users SET role = 'admin' WHERE id = ?", userID) },
 			suspend: func(userID string) error { return change("UPDATE users SET is_active = ? WHERE id = ?", false, userID) },
-			erase:   func(userID string) error { return module.Describe().Eraser.Erase(t.Context(), id.Of(userID)) },
+			erase: func(userID string) error {
+				_, err := module.Describe().Eraser.Erase(t.Context(), id.Of(userID))
+				return err
+			},
 		})
 	})
 }

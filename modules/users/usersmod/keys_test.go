@@ -75,7 +75,7 @@ func TestKeys(t *testing.T) {
 		refuses("of who is suspended", errs.Forbidden)
 		exec("UPDATE users SET is_active = ?", true)
 		finds("of who may act again", good)
-		if err := module.Describe().Eraser.Erase(t.Context(), id.Of("sam")); err != nil {
+		if _, err := module.Describe().Eraser.Erase(t.Context(), id.Of("sam")); err != nil {
 			t.Fatal(err)
 		}
 		refuses("of who is erased", errs.NotFound)

@@ -36,6 +36,7 @@ type Deps struct {
 	Clock      clock.Clock
 	Principals *auth.PrincipalCache
 	Verifier   *auth.Verifier
+	Receipts   app.Receipts
 	Auth       config.Auth // which providers there are, and their secrets
 	Settings   *Settings
 	Issuer     string // whose subjects the seeder's users are; the primary provider's
@@ -54,12 +55,12 @@ func New(deps Deps) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := store.New(deps.DB)
+	rows := store.New(deps.DB, deps.Keyring)
 	made := app.New(app.Ports{
 		Store: rows, Webhooks: rows, Tx: deps.DB, Events: deps.Events, Principals: deps.Principals, Queue: jobs.NewQueue(deps.Jobs),
-		Sealer: deps.Keyring.Sealer("users webhook"), Cursors: deps.Cursors, Clock: deps.Clock,
+		Sealer: deps.Keyring.Sealer("users webhook"), Receipts: deps.Receipts, Cursors: deps.Cursors, Clock: deps.Clock,
 		Providers: providers, Profiles: profiles(deps.Auth, deps.ClerkAPI),
-	}, deps.Settings.AdminEmails)
+	}, deps.Settings.AdminEmails, deps.Settings.DeletionGrace)
 	return &Module{app: made, deps: deps}, nil
 }
 
@@ -97,8 +98,9 @@ func (m *Module) Describe() module.Descriptor {
 		Jobs:      jobs.Kinds(m.app),
 		Models:    store.Models(),
 		Tables: []module.Table{
-			{Name: "users", Summary: "one row a person, tombstones too", Owner: "id"},
+			{Name: "users", Summary: "one row a person", Owner: "id"},
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
+			{Name: "users_tombstones", Summary: "hashes, with a key, of the ids and identities that nobody gets again"},
 			{Name: "users_api_keys", Summary: "what programs call with, by hash", Owner: "user_id"},
 			{Name: "users_webhooks", Summary: "what identity providers posted, for 30 days; sealed until it was processed, then empty"},
 		},

@@ -100,14 +100,14 @@ func (b *books) Usage(_ context.Context, _ *id.Scope, from, to domain.Day) ([]ap
 	return []app.Total{{Day: from, Model: string(to), Calls: int64(len(b.entries))}}, b.fail("usage")
 }
 
-func (b *books) Erase(_ context.Context, user id.Scope) error {
+func (b *books) Erase(_ context.Context, user id.Scope) (map[string]int64, error) {
 	delete(b.budgets, user)
 	for i := range b.entries {
 		if b.entries[i].User == user {
 			b.entries[i].User = id.Scope{}
 		}
 	}
-	return b.fail("erase")
+	return map[string]int64{"ai_budgets": 1}, b.fail("erase")
 }
 
 // speaks is a provider whose calls go as a test says.

@@ -303,7 +303,7 @@ func TestErasing(t *testing.T) {
 	}
 	h.holds["on"] = domain.Hold{Entry: domain.Entry{ID: "on", User: alice}}
 	for range 2 {
-		if err := h.App.Erase(t.Context(), alice); err != nil {
+		if _, err := h.App.Erase(t.Context(), alice); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -312,7 +312,8 @@ func TestErasing(t *testing.T) {
 	}
 	for _, failing := range []string{"holds", "take", "erase"} {
 		h.holds["on"] = domain.Hold{Entry: domain.Entry{ID: "on", User: alice}}
-		if h.failing = failing; !errstest.Boom(h.App.Erase(t.Context(), alice)) {
+		h.failing = failing
+		if _, err := h.App.Erase(t.Context(), alice); !errstest.Boom(err) {
 			t.Errorf("%s fails, and nobody hears of it", failing)
 		}
 		h.failing = ""

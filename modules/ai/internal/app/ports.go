@@ -76,8 +76,9 @@ type Store interface {
 	// user's, or all.
 	Usage(ctx context.Context, user *id.Scope, from, to domain.Day) ([]Total, error)
 
-	// Erase removes the user's budgets, and the user from the ledger, whose rows stay.
-	Erase(ctx context.Context, user id.Scope) error
+	// Erase removes the user's budgets, and the user from the ledger, whose rows stay. It returns how many rows of which table
+	// that was.
+	Erase(ctx context.Context, user id.Scope) (map[string]int64, error)
 }
 
 // Total is what the calls of a day and a model took.

@@ -51,13 +51,17 @@ func (a *App) write(ctx context.Context, entry domain.Entry, hold domain.Hold) e
 
 // Erase removes the user: the budgets, and the name from the ledger, whose rows stay, as they say what was paid. Calls that go
 // on are accounted for first.
-func (a *App) Erase(ctx context.Context, user id.Scope) error {
+func (a *App) Erase(ctx context.Context, user id.Scope) (erased map[string]int64, err error) {
 	holds, err := a.Store.HoldsOf(ctx, user)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.lose(ctx, holds); err != nil {
-		return err
+		return nil, err
 	}
-	return a.Tx.WithinTx(ctx, func(ctx context.Context) error { return a.Store.Erase(ctx, user) })
+	err = a.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		erased, err = a.Store.Erase(ctx, user)
+		return err
+	})
+	return erased, err
 }

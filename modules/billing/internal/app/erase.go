@@ -9,8 +9,8 @@ import (
 
 // Erase removes all that is kept of the user, and has the customer at Stripe deleted, which ends the subscription. Stripe
 // keeps the invoices, as the law wants.
-func (a *App) Erase(ctx context.Context, user id.Scope) error {
-	return a.Tx.WithinTx(ctx, func(ctx context.Context) error {
+func (a *App) Erase(ctx context.Context, user id.Scope) (erased map[string]int64, err error) {
+	err = a.Tx.WithinTx(ctx, func(ctx context.Context) error {
 		account, err := a.Store.LockAccount(ctx, user)
 		if errs.Is(err, errs.NotFound) {
 			return nil
@@ -18,11 +18,12 @@ func (a *App) Erase(ctx context.Context, user id.Scope) error {
 		if err != nil {
 			return err
 		}
-		if err := a.Store.Erase(ctx, user); err != nil || account.CustomerID == "" {
+		if erased, err = a.Store.Erase(ctx, user); err != nil || account.CustomerID == "" {
 			return err
 		}
 		return a.Queue.Forget(ctx, account.CustomerID)
 	})
+	return erased, err
 }
 
 // Forget deletes a customer at Stripe. It calls what is outside.

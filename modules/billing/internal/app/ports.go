@@ -93,8 +93,8 @@ type Store interface {
 	// ListInvoices returns the items of one page without drafts, the newest first, and the number of all.
 	ListInvoices(ctx context.Context, user id.Scope, window page.Window) (items []domain.Invoice, total int64, err error)
 
-	// Erase removes the account of the user and all that hangs on it.
-	Erase(ctx context.Context, user id.Scope) error
+	// Erase removes the account of the user and all that hangs on it, and returns how many rows of which table that was.
+	Erase(ctx context.Context, user id.Scope) (map[string]int64, error)
 
 	// AddWebhook adds what was posted unless it is there, and tells whether it did.
 	AddWebhook(ctx context.Context, webhook Webhook) (added bool, err error)

@@ -46,7 +46,11 @@ type App struct {
 // New returns the use cases over their driven ports.
 func New(ports Ports, identity Identity) *App { return &App{ports, identity} }
 
-// Erase removes everything that is kept of the user, for good.
-func (a *App) Erase(ctx context.Context, user id.Scope) error {
-	return a.Tx.WithinTx(ctx, func(ctx context.Context) error { return a.Store.Erase(ctx, user) })
+// Erase removes everything that is kept of the user, for good, and says how many rows of which table that was.
+func (a *App) Erase(ctx context.Context, user id.Scope) (erased map[string]int64, err error) {
+	err = a.Tx.WithinTx(ctx, func(ctx context.Context) error {
+		erased, err = a.Store.Erase(ctx, user)
+		return err
+	})
+	return erased, err
 }

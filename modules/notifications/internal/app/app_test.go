@@ -404,7 +404,7 @@ func TestDailyReport(t *testing.T) {
 
 func TestErase(t *testing.T) {
 	f := newFixture(t)
-	if err := f.App.Erase(t.Context(), alice); err != nil {
+	if _, err := f.App.Erase(t.Context(), alice); err != nil {
 		t.Fatal(err)
 	}
 	f.Expect(t, "erase in tx")

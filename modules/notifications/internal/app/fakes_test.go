@@ -192,7 +192,7 @@ func (w *world) Contact(_ context.Context, messageID string) ([]byte, error) {
 	return nil, errs.Missing("Message", messageID)
 }
 
-func (w *world) Erase(ctx context.Context, user id.Scope) error {
+func (w *world) Erase(ctx context.Context, user id.Scope) (map[string]int64, error) {
 	for key, l := range w.letters {
 		if l.User == user.User {
 			delete(w.letters, key)
@@ -204,7 +204,7 @@ func (w *world) Erase(ctx context.Context, user id.Scope) error {
 		}
 	}
 	delete(w.preferences, user)
-	return w.Call(ctx, "erase")
+	return map[string]int64{"notifications": 1}, w.Call(ctx, "erase")
 }
 
 func (w *world) purge(ctx context.Context, what string, before, want time.Time, limit int) (int64, error) {

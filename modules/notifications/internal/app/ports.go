@@ -105,8 +105,8 @@ type Store interface {
 	// Contact returns what somebody wrote, or errs.NotFound.
 	Contact(ctx context.Context, messageID string) (sealed []byte, err error)
 
-	// Erase removes every row of the user.
-	Erase(ctx context.Context, user id.Scope) error
+	// Erase removes every row of the user, and returns how many rows of which table that was.
+	Erase(ctx context.Context, user id.Scope) (map[string]int64, error)
 
 	// ExpireLetters closes at most limit of the letters that expired by the time and weren't sent, and returns how many.
 	ExpireLetters(ctx context.Context, now time.Time, limit int) (int64, error)

@@ -179,7 +179,8 @@ func skipped(reason string) ending { return ending{state: domain.Skipped, reason
 // close notes how a letter ended.
 func (a *App) close(ctx context.Context, letterID string, ended ending) error {
 	if ended.erase != "" {
-		return a.Erase(ctx, id.Of(ended.erase))
+		_, err := a.Erase(ctx, id.Of(ended.erase))
+		return err
 	}
 	return a.change(ctx, letterID, func(letter *domain.Letter) bool {
 		letter.End(ended.state, ended.reason, ended.receipt, a.Clock.Now())

@@ -40,12 +40,18 @@ func (a *App) Find(ctx context.Context, owner id.Scope, projectID string) (proje
 	return a.store.FindAny(ctx, owner, projectID)
 }
 
-// Erase removes everything the owner has here, for good. Nobody hears of each project: that the owner is gone says it all.
-func (a *App) Erase(ctx context.Context, owner id.Scope) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
-		if err := a.files.eraseOf(ctx, owner); err != nil {
+// Erase removes everything the owner has here, for good, and says how many rows of
+// which table that was. Nobody hears of each project: that the owner is gone says it all.
+func (a *App) Erase(ctx context.Context, owner id.Scope) (erased map[string]int64, err error) {
+	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
+		files, err := a.files.eraseOf(ctx, owner)
+		if err != nil {
 			return err
 		}
-		return a.store.Erase(ctx, owner)
+		if erased, err = a.store.Erase(ctx, owner); err == nil && files > 0 {
+			erased["projects_files"] = files
+		}
+		return err
 	})
+	return erased, err
 }

@@ -185,8 +185,8 @@ func TestCountAndErase(t *testing.T) {
 	if count, err := f.Count(t.Context(), alice); count != 7 || err != nil {
 		t.Errorf("got %d and %v", count, err)
 	}
-	if err := f.Erase(t.Context(), alice); err != nil {
-		t.Error(err)
+	if erased, err := f.Erase(t.Context(), alice); err != nil || erased["projects"] != 2 || erased["projects_files"] != 3 {
+		t.Errorf("erased %v, %v", erased, err)
 	}
 	f.store.Expect(t, "count", "erase in tx")
 	f.files.Expect(t, "drop files of in tx", "note in tx")

@@ -107,7 +107,9 @@ func (f *fakeStore) Count(ctx context.Context, _ id.Scope) (int64, error) {
 	return 7, f.Call(ctx, "count")
 }
 
-func (f *fakeStore) Erase(ctx context.Context, _ id.Scope) error { return f.Call(ctx, "erase") }
+func (f *fakeStore) Erase(ctx context.Context, _ id.Scope) (map[string]int64, error) {
+	return map[string]int64{"projects": 2}, f.Call(ctx, "erase")
+}
 
 func (f *fakeStore) Purge(ctx context.Context, before time.Time, limit int) (int64, error) {
 	if want := now.AddDate(0, 0, -30); before != want {

@@ -48,13 +48,13 @@ func (f *Files) ForgetExpired(ctx context.Context) error {
 	}
 }
 
-// eraseOf forgets all files of an owner, within a transaction.
-func (f *Files) eraseOf(ctx context.Context, owner id.Scope) error {
-	objects, err := f.Store.DropFilesOf(ctx, owner)
+// eraseOf forgets all files of an owner, within a transaction, and returns how many.
+func (f *Files) eraseOf(ctx context.Context, owner id.Scope) (int64, error) {
+	dropped, objects, err := f.Store.DropFilesOf(ctx, owner)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return f.Removals.Note(ctx, f.Clock.Now(), objects...)
+	return dropped, f.Removals.Note(ctx, f.Clock.Now(), objects...)
 }
 
 // purgeOf forgets the files of projects that are purged, within the transaction.

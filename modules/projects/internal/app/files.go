@@ -72,8 +72,8 @@ type FileStore interface {
 	// how many.
 	DropExpired(ctx context.Context, before time.Time, limit int) (int64, error)
 
-	// DropFilesOf forgets all files of an owner, those of deleted projects too, and returns where their bytes are.
-	DropFilesOf(ctx context.Context, owner id.Scope) (objects []string, err error)
+	// DropFilesOf forgets all files of an owner, those of deleted projects too, and returns how many, and where their bytes are.
+	DropFilesOf(ctx context.Context, owner id.Scope) (dropped int64, objects []string, err error)
 
 	// DropFilesOfDeleted forgets the files of at most limit projects that were deleted before the time, which are those that Purge
 	// removes, and returns where their bytes are.

@@ -92,8 +92,8 @@ func (f *fakeFiles) Keep(ctx context.Context, key string) (bool, error) {
 	return noted && due.After(f.clock.Now()), nil
 }
 
-func (f *fakeFiles) DropFilesOf(ctx context.Context, owner id.Scope) ([]string, error) {
-	return f.drop(owner == alice), f.Call(ctx, "drop files of")
+func (f *fakeFiles) DropFilesOf(ctx context.Context, owner id.Scope) (int64, []string, error) {
+	return 3, f.drop(owner == alice), f.Call(ctx, "drop files of")
 }
 
 func (f *fakeFiles) DropFilesOfDeleted(ctx context.Context, before time.Time, _ int) ([]string, error) {

@@ -43,8 +43,8 @@ type Store interface {
 	// SavePlan keeps the plan of an owner, unless what is kept is of that version of billing's account or of a later one.
 	SavePlan(ctx context.Context, owner id.Scope, plan string, version int64) error
 
-	// Erase removes every trace of the owner's projects, deleted ones too.
-	Erase(ctx context.Context, owner id.Scope) error
+	// Erase removes every trace of the owner's projects, deleted ones too, and returns how many rows of which table that was.
+	Erase(ctx context.Context, owner id.Scope) (map[string]int64, error)
 
 	// Purge removes, whoever's they are, at most limit of the projects that were deleted before the time, and returns
 	// how many it removed.

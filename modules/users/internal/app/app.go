@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
@@ -21,11 +22,13 @@ type App struct {
 	principals  Principals
 	queue       Queue
 	sealer      Sealer
+	receipts    Receipts
 	cursors     page.Cursors
 	clock       clock.Clock
 	providers   map[string]Provider
 	profiles    map[string]ProfileSource
 	adminEmails []string
+	grace       time.Duration
 }
 
 // Ports are what the use cases drive.
@@ -37,18 +40,20 @@ type Ports struct {
 	Principals Principals
 	Queue      Queue
 	Sealer     Sealer
+	Receipts   Receipts
 	Cursors    page.Cursors
 	Clock      clock.Clock
 	Providers  map[string]Provider      // whose posts are taken, by name
 	Profiles   map[string]ProfileSource // who can be asked of a user, by issuer
 }
 
-// New returns the use cases over their driven ports. Who signs in with one of the addresses is an administrator from then on.
-func New(ports Ports, adminEmails []string) *App {
+// New returns the use cases over their driven ports. Who signs in with one of the addresses is an administrator from then on. An
+// account that is deleted is erased so much later, and at once for 0.
+func New(ports Ports, adminEmails []string, grace time.Duration) *App {
 	return &App{
 		store: ports.Store, webhooks: ports.Webhooks, tx: ports.Tx, events: ports.Events, principals: ports.Principals,
-		queue: ports.Queue, sealer: ports.Sealer, cursors: ports.Cursors, clock: ports.Clock,
-		providers: ports.Providers, profiles: ports.Profiles, adminEmails: adminEmails,
+		queue: ports.Queue, sealer: ports.Sealer, receipts: ports.Receipts, cursors: ports.Cursors, clock: ports.Clock,
+		providers: ports.Providers, profiles: ports.Profiles, adminEmails: adminEmails, grace: grace,
 	}
 }
 
@@ -66,12 +71,15 @@ func (a *App) Find(ctx context.Context, userID string) (users.User, error) {
 	return toContract(user), nil
 }
 
-// Erase removes what is personal about a user and leaves a tombstone, so that an old token doesn't bring it back.
-func (a *App) Erase(ctx context.Context, user id.Scope) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
+// Erase removes a user and leaves tombstones that nobody can read, so that an old token doesn't bring the account back.
+// It says how many rows of which table that was.
+func (a *App) Erase(ctx context.Context, user id.Scope) (erased map[string]int64, err error) {
+	err = a.tx.WithinTx(ctx, func(ctx context.Context) error {
 		a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.User) })
-		return a.store.Erase(ctx, user, a.clock.Now())
+		erased, err = a.store.Erase(ctx, user, a.clock.Now())
+		return err
 	})
+	return erased, err
 }
 
 // toContract returns what other modules may know of a user.

@@ -194,8 +194,8 @@ func TestUpdate(t *testing.T) {
 
 func TestErase(t *testing.T) {
 	f := newFixture("", person("sam"))
-	if err := f.Erase(t.Context(), id.Of("sam")); err != nil {
-		t.Error(err)
+	if erased, err := f.Erase(t.Context(), id.Of("sam")); err != nil || erased["users"] != 1 {
+		t.Errorf("erased %v, %v", erased, err)
 	}
 	f.store.Expect(t, "erase in tx")
 	f.events.Expect(t)
@@ -204,7 +204,7 @@ func TestErase(t *testing.T) {
 	}
 
 	f = newFixture("erase", person("sam"))
-	if err := f.Erase(t.Context(), id.Of("sam")); !errors.Is(err, errstest.ErrBoom) {
+	if _, err := f.Erase(t.Context(), id.Of("sam")); !errors.Is(err, errstest.ErrBoom) {
 		t.Errorf("got %v", err)
 	}
 	if len(f.principals.forgotten) != 0 {
@@ -274,7 +274,8 @@ func TestAdminister(t *testing.T) {
 func TestDelete(t *testing.T) {
 	own, admin := domain.Administrator{ID: "sam", Role: domain.RoleUser}, domain.Administrator{ID: "admin", Role: domain.RoleAdmin}
 	locked := []string{"hold in tx"}
-	erased := append(slices.Clone(locked), "erase in tx")
+	erasing := append(slices.Clone(locked), "erase in tx")
+	erased := append(slices.Clone(erasing), "receipt in tx")
 	last, gone := person("sam"), person("sam")
 	last.Role, gone.Deleted = domain.RoleSuperadmin, true
 	for name, test := range map[string]struct {
@@ -293,7 +294,8 @@ func TestDelete(t *testing.T) {
 		"the last superadmin":    {sam: last, by: own, is: errstest.Kind(errs.Conflict), calls: locked},
 		"once more":              {sam: gone, by: own, is: errstest.Kind(errs.NotFound), calls: locked},
 		"the look-up fails":      {sam: person("sam"), by: own, failing: "hold", is: errstest.Boom, calls: locked},
-		"the erasure fails":      {sam: person("sam"), by: own, failing: "erase", is: errstest.Boom, calls: erased},
+		"the erasure fails":      {sam: person("sam"), by: own, failing: "erase", is: errstest.Boom, calls: erasing},
+		"there is no receipt":    {sam: person("sam"), by: own, failing: "receipt", is: errstest.Boom, calls: erased},
 		"nobody can be told":     {sam: person("sam"), by: own, failing: "publish", is: errstest.Boom, calls: erased},
 	} {
 		t.Run(name, func(t *testing.T) {

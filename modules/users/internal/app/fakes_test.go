@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,9 +36,11 @@ type fakeStore struct {
 	logins     []string // when and by which session users signed in
 	beforeTx   func()   // what others do between a first look and the transaction; may be nil
 	listing    app.Listing
+	old        []string // whose tombstones are rows
 
 	keys       map[string]domain.APIKey // by id
 	keyListing app.KeyListing
+	ended      int64     // how many are to be purged
 	purged     time.Time // what was purged ended before
 }
 
@@ -98,6 +101,19 @@ func (f *fakeStore) Link(ctx context.Context, identity domain.Identity, userID s
 	return f.Call(ctx, "link")
 }
 
+func (f *fakeStore) Bury(ctx context.Context, identity domain.Identity, at time.Time) error {
+	if at != now {
+		return errors.New("not the clock's time")
+	}
+	f.users["buried"] = domain.User{Deleted: true}
+	f.identities[identity] = "buried"
+	return f.Call(ctx, "bury")
+}
+
+func (f *fakeStore) OldTombstones(ctx context.Context, limit int) ([]string, error) {
+	return f.old[:min(limit, len(f.old))], f.Call(ctx, "old")
+}
+
 func (f *fakeStore) Unlink(ctx context.Context, identity domain.Identity) error {
 	delete(f.identities, identity)
 	return f.Call(ctx, "unlink")
@@ -137,6 +153,17 @@ func (f *fakeStore) NoteTokenRole(ctx context.Context, userID string, role domai
 func (f *fakeStore) LockWithSuperadmins(ctx context.Context, userID string) (domain.User, []string, error) {
 	user, err := f.find(userID, f.Call(ctx, "hold"))
 	return user, f.idsOf(domain.RoleSuperadmin), err
+}
+
+func (f *fakeStore) Closed(ctx context.Context, at time.Time, _ int) ([]string, error) {
+	var due []string
+	for userID, user := range f.users {
+		if user.EraseAt != nil && !user.EraseAt.After(at) {
+			due = append(due, userID)
+		}
+	}
+	slices.Sort(due)
+	return due, f.Call(ctx, "closed")
 }
 
 func (f *fakeStore) Administrators(ctx context.Context) ([]domain.User, error) {
@@ -187,14 +214,15 @@ func (f *fakeStore) SaveSubscription(ctx context.Context, userID string, said do
 	return f.Call(ctx, "save subscription")
 }
 
-func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) error {
+func (f *fakeStore) Erase(ctx context.Context, user id.Scope, at time.Time) (map[string]int64, error) {
 	if at != now {
-		return errors.New("not the clock's time")
+		return nil, errors.New("not the clock's time")
 	}
 	if erased, known := f.users[user.User]; known {
 		f.users[user.User] = domain.User{ID: erased.ID, Role: domain.RoleUser, Version: erased.Version + 1, Deleted: true}
 	}
-	return f.Call(ctx, "erase")
+	f.old = slices.DeleteFunc(f.old, func(userID string) bool { return userID == user.User })
+	return map[string]int64{"users": 1}, f.Call(ctx, "erase")
 }
 
 func (f *fakeStore) InsertAPIKey(ctx context.Context, key domain.APIKey) error {
@@ -259,6 +287,13 @@ func (f *fakeStore) PurgeAPIKeys(ctx context.Context, _ id.Scope, before time.Ti
 	return f.Call(ctx, "purge keys")
 }
 
+func (f *fakeStore) PurgeEndedKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
+	f.purged = before
+	gone := min(f.ended, int64(limit))
+	f.ended -= gone
+	return gone, f.Call(ctx, "purge ended")
+}
+
 // fakePrincipals is an app.Principals that says whom it was told to forget.
 type fakePrincipals struct{ forgotten []string }
 
@@ -302,9 +337,24 @@ func (f *fakeWebhooks) CloseWebhook(ctx context.Context, webhookID string, at ti
 	return open, f.Call(ctx, "close")
 }
 
-func (f *fakeWebhooks) PurgeWebhooks(ctx context.Context, before time.Time) error {
-	maps.DeleteFunc(f.kept, func(_ string, w app.Webhook) bool { return w.ReceivedAt.Before(before) })
-	return f.Call(ctx, "purge")
+func (f *fakeWebhooks) PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error) {
+	all := len(f.kept)
+	maps.DeleteFunc(f.kept, func(_ string, w app.Webhook) bool {
+		limit--
+		return limit >= 0 && w.ReceivedAt.Before(before)
+	})
+	return int64(all - len(f.kept)), f.Call(ctx, "purge")
+}
+
+// fakeReceipts is an app.Receipts that says what it was given.
+type fakeReceipts struct {
+	*txtest.Recorder
+	of []string
+}
+
+func (f *fakeReceipts) Record(ctx context.Context, module string, user id.Scope, erased map[string]int64) error {
+	f.of = append(f.of, fmt.Sprint(module, " ", user.User, " ", erased))
+	return f.Call(ctx, "receipt")
 }
 
 // fakeQueue is an app.Queue that says what it was given.
@@ -360,6 +410,7 @@ type fixture struct {
 	store      *fakeStore
 	webhooks   *fakeWebhooks
 	queue      *fakeQueue
+	receipts   *fakeReceipts
 	provider   fakeProvider
 	tx         *txtest.Transactor
 	events     *eventstest.Recorder
@@ -369,7 +420,10 @@ type fixture struct {
 
 // newFixture returns the use cases over a store of these users, each of whom signs in with the subject of the same name,
 // where the method called failing fails; "publish" is the events'.
-func newFixture(failing string, users ...domain.User) fixture {
+func newFixture(failing string, users ...domain.User) fixture { return newGrace(0, failing, users...) }
+
+// newGrace is newFixture where an account that is deleted is erased so much later.
+func newGrace(grace time.Duration, failing string, users ...domain.User) fixture {
 	store := &fakeStore{
 		users: map[string]domain.User{}, identities: map[domain.Identity]string{}, told: map[domain.Identity]time.Time{},
 		keys: map[string]domain.APIKey{}, Recorder: txtest.Recorder{Failing: failing},
@@ -381,6 +435,7 @@ func newFixture(failing string, users ...domain.User) fixture {
 	keys := keyring.New(strings.Repeat("k", 32), "")
 	tx, principals, cursors := &txtest.Transactor{}, &fakePrincipals{}, page.NewCursors(keys)
 	webhooks, queue := &fakeWebhooks{store, map[string]app.Webhook{}}, &fakeQueue{Recorder: &store.Recorder}
+	receipts := &fakeReceipts{Recorder: &store.Recorder}
 	provider := fakeProvider{map[string]app.Notice{}}
 	var refused error
 	if failing == "publish" {
@@ -390,10 +445,10 @@ func newFixture(failing string, users ...domain.User) fixture {
 	settings := []string{"ADA@example.com", "grace@example.com", "Grace@Example.com"}
 	made := app.New(app.Ports{
 		Store: store, Webhooks: webhooks, Tx: tx, Events: events, Principals: principals, Queue: queue, Sealer: keys.Sealer("test"),
-		Cursors: cursors, Clock: clock.NewManual(now),
+		Receipts: receipts, Cursors: cursors, Clock: clock.NewManual(now),
 		Providers: map[string]app.Provider{"provider": provider}, Profiles: map[string]app.ProfileSource{"issuer": provider},
-	}, settings)
-	return fixture{made, store, webhooks, queue, provider, tx, events, principals, cursors}
+	}, settings, grace)
+	return fixture{made, store, webhooks, queue, receipts, provider, tx, events, principals, cursors}
 }
 
 func person(userID string) domain.User {

@@ -11,7 +11,8 @@ import (
 
 // Store keeps users and their identities. Writes run in the transaction that ctx carries.
 type Store interface {
-	// FindByIdentity returns the user behind an identity, suspended or deleted ones too, or errs.NotFound.
+	// FindByIdentity returns the user behind an identity, suspended ones too, or errs.NotFound. Of a deleted user nothing is known
+	// but that.
 	FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error)
 
 	// Find returns a living user, or errs.NotFound.
@@ -33,6 +34,9 @@ type Store interface {
 	// Unlink makes the identity free.
 	Unlink(ctx context.Context, identity domain.Identity) error
 
+	// Bury takes the identity from whoever has it, so that nobody gets it again: it isn't free, and stands for a deleted user.
+	Bury(ctx context.Context, identity domain.Identity, at time.Time) error
+
 	// Identities returns the identities of a user, the oldest first.
 	Identities(ctx context.Context, userID string) ([]domain.LinkedIdentity, error)
 
@@ -50,6 +54,9 @@ type Store interface {
 	// of them changes until the transaction ends either.
 	LockWithSuperadmins(ctx context.Context, userID string) (user domain.User, superadmins []string, err error)
 
+	// Closed returns the ids of the closed accounts that are to be erased by that time, the longest due first.
+	Closed(ctx context.Context, at time.Time, limit int) ([]string, error)
+
 	// List returns the items of one page of the living users, the newest first, and the number of all that match.
 	List(ctx context.Context, listing Listing) (items []domain.User, total int64, err error)
 
@@ -66,9 +73,12 @@ type Store interface {
 	// SaveSubscription writes what billing says of a living user, unless what is there is of that version or a later one.
 	SaveSubscription(ctx context.Context, userID string, said domain.Subscription, at time.Time) error
 
-	// Erase leaves a tombstone of the user: the id and the identities, nothing personal, and no API key. A tombstone, and
-	// nobody, stay as they are.
-	Erase(ctx context.Context, user id.Scope, at time.Time) error
+	// Erase removes the user, with identities and API keys, and buries the identities and the id: nobody gets them again, and
+	// nobody can read them. Of nobody it removes nothing.
+	Erase(ctx context.Context, user id.Scope, at time.Time) (erased map[string]int64, err error)
+
+	// OldTombstones returns the ids of some deleted users of whom a row is left.
+	OldTombstones(ctx context.Context, limit int) ([]string, error)
 
 	Keys
 }
@@ -96,6 +106,9 @@ type Keys interface {
 
 	// PurgeAPIKeys deletes the owner's keys that were revoked or expired before that time.
 	PurgeAPIKeys(ctx context.Context, owner id.Scope, before time.Time) error
+
+	// PurgeEndedKeys deletes at most limit of anybody's keys that were revoked or expired before that time, and returns how many.
+	PurgeEndedKeys(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // KeyListing says which API keys to list.
@@ -116,8 +129,8 @@ type Webhooks interface {
 	// CloseWebhook forgets what was posted, and tells whether nobody did so before.
 	CloseWebhook(ctx context.Context, webhookID string, at time.Time) (open bool, err error)
 
-	// PurgeWebhooks removes the posts from before that time.
-	PurgeWebhooks(ctx context.Context, before time.Time) error
+	// PurgeWebhooks removes at most limit of the posts from before that time, and returns how many.
+	PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error)
 }
 
 // Provider is an identity provider that posts what becomes of its users.
@@ -140,6 +153,11 @@ type ProfileSource interface {
 type Queue interface {
 	ProcessWebhook(ctx context.Context, webhookID string) error
 	FetchProfile(ctx context.Context, userID string) error
+}
+
+// Receipts keeps what was erased of whom, in the transaction of ctx, in which that is done.
+type Receipts interface {
+	Record(ctx context.Context, module string, user id.Scope, erased map[string]int64) error
 }
 
 // Sealer makes unreadable what is kept. It opens only with the same about.

@@ -8,7 +8,6 @@ import (
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
-	"github.com/omnistack/omnistack/platform/id"
 )
 
 // Notice is what a provider says of one of its users. Without a subject it says nothing that matters here.
@@ -27,7 +26,7 @@ func (a *App) apply(ctx context.Context, notice Notice) error {
 	case !notice.Valid():
 		return errs.New(errs.Invalid, "The provider tells of a subject that no token can have")
 	case notice.Deleted:
-		return a.end(ctx, notice.Identity)
+		return a.leave(ctx, notice.Identity)
 	}
 	return a.learn(ctx, notice)
 }
@@ -59,15 +58,15 @@ func (a *App) learn(ctx context.Context, notice Notice) error {
 	return a.events.Publish(ctx, users.UserProfileChanged{UserID: user.ID, Version: user.Version})
 }
 
-// end closes the account whose provider deleted the identity, as an operator would. A user with other identities keeps the
-// account. The identity itself never gets one again: neither an old token nor a late notice brings it back.
-func (a *App) end(ctx context.Context, identity domain.Identity) error {
+// leave erases the account whose provider deleted the identity, at once and as an operator would. A user with other identities
+// keeps the account. The identity itself never gets one again: neither an old token nor a late notice brings it back.
+func (a *App) leave(ctx context.Context, identity domain.Identity) error {
 	free, err := a.store.ClaimIdentity(ctx, identity)
 	if err != nil {
 		return err
 	}
 	if free {
-		return a.bury(ctx, identity)
+		return a.store.Bury(ctx, identity, a.clock.Now())
 	}
 	user, err := a.store.FindByIdentity(ctx, identity)
 	if err != nil || user.Deleted {
@@ -88,19 +87,10 @@ func (a *App) end(ctx context.Context, identity domain.Identity) error {
 	case !slices.ContainsFunc(linked, func(l domain.LinkedIdentity) bool { return l.Identity == identity }):
 		return errs.New(errs.Unavailable, "The identity was unlinked a moment ago")
 	case len(linked) == 1:
-		return a.Delete(ctx, domain.Administrator{Role: domain.RoleSuperadmin}, user.ID, 0)
+		return a.delete(ctx, domain.Operator(), user.ID, 0, 0)
 	}
 	a.tx.AfterCommit(ctx, func() { a.principals.Forget(user.ID) })
-	return a.bury(ctx, identity)
-}
-
-// bury makes the identity stand for a tombstone.
-func (a *App) bury(ctx context.Context, identity domain.Identity) error {
-	tombstone := domain.Bury(id.New(), a.clock.Now())
-	if _, err := a.store.Insert(ctx, tombstone); err != nil {
-		return err
-	}
-	return a.store.Link(ctx, identity, tombstone.ID)
+	return a.store.Bury(ctx, identity, a.clock.Now())
 }
 
 // FetchProfile asks the providers of a user's identities what the tokens didn't say. Whom a provider doesn't know stays as

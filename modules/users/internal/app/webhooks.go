@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -81,7 +82,28 @@ func (a *App) ProcessWebhook(ctx context.Context, webhookID string) error {
 
 // PurgeWebhooks removes what providers posted long ago, processed or not.
 func (a *App) PurgeWebhooks(ctx context.Context) error {
-	return a.tx.WithinTx(ctx, func(ctx context.Context) error {
-		return a.webhooks.PurgeWebhooks(ctx, a.clock.Now().Add(-keepWebhooks))
-	})
+	return a.purge(ctx, keepWebhooks, a.webhooks.PurgeWebhooks)
+}
+
+// PurgeAPIKeys removes keys that ended long ago, whoever's they are.
+func (a *App) PurgeAPIKeys(ctx context.Context) error {
+	return a.purge(ctx, domain.KeptAPIKey, a.store.PurgeEndedKeys)
+}
+
+// purgeBatch is how many rows go in one transaction: on SQLite everybody waits for it.
+const purgeBatch = 500
+
+// purge removes, in pieces, what is older than it is kept.
+func (a *App) purge(ctx context.Context, kept time.Duration, remove func(ctx context.Context, before time.Time, limit int) (int64, error)) error {
+	before := a.clock.Now().Add(-kept)
+	for {
+		var removed int64
+		err := a.tx.WithinTx(ctx, func(ctx context.Context) (err error) {
+			removed, err = remove(ctx, before, purgeBatch)
+			return err
+		})
+		if err != nil || removed < purgeBatch {
+			return err
+		}
+	}
 }

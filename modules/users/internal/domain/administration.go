@@ -32,6 +32,9 @@ func (u *User) Administer(by Administrator, change Administration, superadmins [
 	}
 	if change.Active != nil {
 		next.Active = *change.Active
+		if next.Active {
+			next.EraseAt = nil // it is brought back
+		}
 	}
 	newRole := next.Role != u.Role
 	switch {
@@ -63,6 +66,15 @@ func (u User) MayBeDeleted(by Administrator, superadmins []string) error {
 		return errs.New(errs.Forbidden, "Only a superadmin deletes administrators")
 	}
 	return u.mayGo(superadmins)
+}
+
+// MayBeErased returns errs.Conflict for a closed account of a superadmin as long as there is no active one, of all whose ids are
+// given: the last superadmin may have gone since.
+func (u User) MayBeErased(superadmins []string) error {
+	if u.Role == RoleSuperadmin && len(superadmins) == 0 {
+		return errs.New(errs.Conflict, "The last superadmin can't be demoted, suspended or deleted")
+	}
+	return nil
 }
 
 // mayGo keeps the product from being without anybody who can appoint administrators.

@@ -81,6 +81,36 @@ func TestAdminister(t *testing.T) {
 	}
 }
 
+// Who is brought back isn't to be erased any more.
+func TestAClosedAccountIsBroughtBack(t *testing.T) {
+	person := user(new("Sam"), nil, 1, birth)
+	person.Close(later, birth)
+	if err := person.MayAct(); !errs.Is(err, errs.Forbidden) || person.Active || person.Version != 2 || !person.EraseAt.Equal(later) {
+		t.Errorf("closed it is %+v, %v", person, err)
+	}
+	if changed, err := person.Administer(by("a", admin), domain.Administration{Active: new(false)}, nil, later); changed || err != nil || person.EraseAt == nil {
+		t.Errorf("suspended, too, it is %+v, %v", person, err)
+	}
+	if changed, err := person.Administer(by("a", admin), domain.Administration{Active: new(true)}, nil, later); !changed || err != nil || person.EraseAt != nil || person.MayAct() != nil {
+		t.Errorf("brought back it is %+v, %v", person, err)
+	}
+}
+
+func TestMayBeErased(t *testing.T) {
+	for name, test := range map[string]struct {
+		role        domain.Role
+		superadmins []string
+		is          func(error) bool
+	}{
+		"a user": {plain, nil, errstest.Success}, "an admin": {admin, nil, errstest.Success},
+		"a superadmin beside another": {super, []string{"another"}, errstest.Success}, "the last superadmin": {super, nil, errstest.Kind(errs.Conflict)},
+	} {
+		if err := (domain.User{ID: "u1", Role: test.role}).MayBeErased(test.superadmins); !test.is(err) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestMayBeDeleted(t *testing.T) {
 	allowed, forbidden, conflict := errstest.Success, errstest.Kind(errs.Forbidden), errstest.Kind(errs.Conflict)
 	for name, test := range map[string]struct {

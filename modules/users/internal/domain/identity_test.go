@@ -132,8 +132,8 @@ func TestLearn(t *testing.T) {
 	}
 }
 
-func TestWhoIsBuriedMayNotAct(t *testing.T) {
-	if err := domain.Bury("u1", birth).MayAct(); !errs.Is(err, errs.Forbidden) {
+func TestWhoIsDeletedMayNotAct(t *testing.T) {
+	if err := (domain.User{Deleted: true}).MayAct(); !errs.Is(err, errs.Forbidden) {
 		t.Errorf("got %v", err)
 	}
 }

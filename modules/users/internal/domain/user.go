@@ -47,7 +47,8 @@ type User struct {
 	Version            int64  // 1 at birth, one more with every change
 	CreatedAt          time.Time
 	UpdatedAt          time.Time
-	Deleted            bool // only a tombstone is left
+	EraseAt            *time.Time // when a closed account is to be erased; nil for one that isn't closed
+	Deleted            bool       // only a tombstone is left
 }
 
 // Plan returns what the user pays for, empty for nothing.
@@ -88,11 +89,6 @@ func Register(userID string, claims Claims, now time.Time) User {
 	return user
 }
 
-// Bury returns the tombstone of somebody who never had an account: an identity that stands for it can't get one.
-func Bury(userID string, now time.Time) User {
-	return User{ID: userID, Role: RoleUser, Version: 1, CreatedAt: now, UpdatedAt: now, Deleted: true}
-}
-
 // Learn takes over what the provider says of the user now, and tells whether anything is different. What the user chose
 // here stays.
 func (u *User) Learn(claims Claims, now time.Time) (changed bool) {
@@ -127,11 +123,20 @@ func fitting(text string, check func(*string) []errs.Field) *string {
 	return &text
 }
 
-// MayAct returns errs.Forbidden for a user who is suspended or deleted.
+// Close ends what the user may do, and says when the account is to be erased. Until then an administrator can bring it back.
+func (u *User) Close(eraseAt, now time.Time) {
+	u.Active, u.EraseAt = false, &eraseAt
+	u.Version++
+	u.UpdatedAt = now
+}
+
+// MayAct returns errs.Forbidden for a user who is suspended, closed or deleted.
 func (u User) MayAct() error {
 	switch {
 	case u.Deleted:
 		return errs.New(errs.Forbidden, "This account was deleted")
+	case u.EraseAt != nil:
+		return errs.New(errs.Forbidden, "This account is closed and will be erased; an administrator can bring it back until then")
 	case !u.Active:
 		return errs.New(errs.Forbidden, "This account is suspended")
 	}

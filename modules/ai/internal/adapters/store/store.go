@@ -235,9 +235,12 @@ func (s *Store) Usage(ctx context.Context, user *id.Scope, from, to domain.Day) 
 }
 
 // Erase removes the user's budgets, and the user from the ledger. What goes on is accounted for before.
-func (s *Store) Erase(ctx context.Context, user id.Scope) error {
-	if err := s.db.Tx(ctx).Where("user_id = ?", user.User).Delete(&budgetRow{}).Error; err != nil {
-		return database.Classify(err)
+func (s *Store) Erase(ctx context.Context, user id.Scope) (map[string]int64, error) {
+	erased, err := s.db.Erase(ctx, "user_id", user.User, "ai_budgets")
+	if err != nil {
+		return nil, err
 	}
-	return database.Classify(s.db.Tx(ctx).Exec("UPDATE ai_calls SET user_id = NULL WHERE user_id = ?", user.User).Error)
+	done := s.db.Tx(ctx).Exec("UPDATE ai_calls SET user_id = NULL WHERE user_id = ?", user.User)
+	erased["ai_calls"] = done.RowsAffected
+	return erased, database.Classify(done.Error)
 }

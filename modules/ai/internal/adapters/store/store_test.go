@@ -465,7 +465,7 @@ func TestEraseKeepsWhatWasPaid(t *testing.T) {
 		before := s.usage(t, nil, "2026-11-01", "2026-11-30")
 		his := s.usage(t, &bob, "2026-11-01", "2026-11-30")
 		for range 2 { // doing it twice is the same as doing it once
-			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+			storetest.Commit(t, s.db, func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err })
 			if after := s.usage(t, nil, "2026-11-01", "2026-11-30"); !reflect.DeepEqual(after, before) {
 				t.Errorf("all was %+v, and is %+v", before, after)
 			}
@@ -509,7 +509,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 		for name, write := range map[string]func(ctx context.Context) error{
 			"take":   func(ctx context.Context) error { _, _, err := s.Take(ctx, "committed"); return err },
 			"append": func(ctx context.Context) error { return s.Append(ctx, ended(alice, "c", later), held(alice, "c", 1)) },
-			"erase":  func(ctx context.Context) error { return s.Erase(ctx, alice) },
+			"erase":  func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err },
 		} {
 			if err := write(t.Context()); !errors.Is(err, database.ErrNoTransaction) {
 				t.Errorf("%s outside of a transaction: got %v, want ErrNoTransaction", name, err)
@@ -558,8 +558,8 @@ func TestErrorsAreClassified(t *testing.T) {
 		{"holds", "ai_holds", func(ctx context.Context) error { _, err := s.HoldsOf(ctx, alice); return err }},
 		{"spent", "ai_budgets", func(ctx context.Context) error { _, err := s.SpentIn(ctx, alice, november); return err }},
 		{"usage", "ai_calls", func(ctx context.Context) error { _, err := s.Usage(ctx, nil, "", ""); return err }},
-		{"erase", "ai_budgets", func(ctx context.Context) error { return s.Erase(ctx, alice) }},
-		{"erase", "ai_calls", func(ctx context.Context) error { return s.Erase(ctx, alice) }},
+		{"erase", "ai_budgets", func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err }},
+		{"erase", "ai_calls", func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err }},
 	} {
 		storetest.Commit(t, db, func(ctx context.Context) error {
 			if err := db.Tx(ctx).Exec("LOCK TABLE " + test.table + " IN ACCESS EXCLUSIVE MODE").Error; err != nil {
@@ -609,6 +609,6 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 		if _, err := s.Expired(t.Context(), later, 5); err != nil {
 			t.Fatal(err)
 		}
-		storetest.Commit(t, db, func(ctx context.Context) error { return s.Erase(ctx, hold.User) })
+		storetest.Commit(t, db, func(ctx context.Context) error { _, err := s.Erase(ctx, hold.User); return err })
 	}
 }

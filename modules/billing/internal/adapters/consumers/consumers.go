@@ -6,7 +6,6 @@ import (
 
 	"github.com/omnistack/omnistack/modules/ai"
 	"github.com/omnistack/omnistack/modules/billing/internal/app"
-	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -17,16 +16,11 @@ const picodollars = 1_000_000
 // All returns the consumers, which call the use cases. That of calls of models is there only where they are paid by what they
 // cost: there are many of them.
 func All(billing *app.App) []events.Consumer {
-	all := []events.Consumer{
-		events.On(events.Consumer{
-			Name:    "billing.erase_user",
-			Summary: "erases the account of a user who is gone, and ends the subscription",
-		}, func(ctx context.Context, deleted users.UserDeleted, _ events.Envelope) error {
-			return billing.Erase(ctx, id.Of(deleted.UserID))
-		}),
+	if !billing.Metered {
+		return nil
 	}
-	if billing.Metered {
-		all = append(all, events.On(events.Consumer{
+	return []events.Consumer{
+		events.On(events.Consumer{
 			Name:    "billing.meter_ai",
 			Summary: "has what a call of a model cost reported to Stripe",
 		}, func(ctx context.Context, finished ai.CompletionFinished, _ events.Envelope) error {
@@ -34,7 +28,6 @@ func All(billing *app.App) []events.Consumer {
 				ID: finished.CallID, User: id.Of(finished.UserID), At: finished.FinishedAt,
 				Microdollars: (finished.CostPicodollars + picodollars - 1) / picodollars,
 			})
-		}))
+		}),
 	}
-	return all
 }

@@ -30,11 +30,8 @@ func New(db *database.DB) *Store { return &Store{db: db} }
 
 // Erase removes the user's rows. What Stripe posted stays until its purge: it names a customer, whom nothing here says to be
 // anybody any more, and Stripe posts of the end of that customer after it.
-func (s *Store) Erase(ctx context.Context, user id.Scope) error {
-	if err := s.db.Tx(ctx).Where("user_id = ?", user.User).Delete(&invoiceRow{}).Error; err != nil {
-		return database.Classify(err)
-	}
-	return database.Classify(s.db.Tx(ctx).Where("user_id = ?", user.User).Delete(&accountRow{}).Error)
+func (s *Store) Erase(ctx context.Context, user id.Scope) (map[string]int64, error) {
+	return s.db.Erase(ctx, "user_id", user.User, "billing_invoices", "billing_accounts")
 }
 
 // Tally counts accounts by their status, and active ones by what they pay. PostgreSQL's sum of bigints is a numeric, hence the

@@ -312,7 +312,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 		for name, write := range map[string]func(ctx context.Context) error{
 			"lock":  func(ctx context.Context) error { _, err := s.LockAccount(ctx, id.Of("committed")); return err },
 			"save":  func(ctx context.Context) error { return s.SaveAccount(ctx, account(id.Of("committed"), "")) },
-			"erase": func(ctx context.Context) error { return s.Erase(ctx, id.Of("committed")) },
+			"erase": func(ctx context.Context) error { _, err := s.Erase(ctx, id.Of("committed")); return err },
 			"note":  func(ctx context.Context) error { return s.SaveWebhook(ctx, webhook("committed", later)) },
 			"purge": func(ctx context.Context) error { _, err := s.PurgeWebhooks(ctx, later, 1); return err },
 		} {
@@ -838,7 +838,7 @@ func TestEraseRemovesAllOfOneUser(t *testing.T) {
 		s.save(t, alice, draft, invoice("hers", birth))
 		s.save(t, bob, invoice("his", birth))
 		for range 2 { // doing it twice is the same as doing it once
-			s.commit(t, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+			s.commit(t, func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err })
 			for _, table := range []string{"billing_accounts", "billing_invoices"} {
 				if got := testkit.Rows(t, s.db, table, "user_id = ?", "alice"); got != 0 {
 					t.Errorf("%d rows of alice's are left in %s", got, table)
@@ -941,7 +941,8 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 		s.post(t, posted)
 		s.commit(t, func(ctx context.Context) error {
 			_, err := s.PurgeWebhooks(ctx, birth, 5)
-			return errors.Join(err, s.SaveWebhook(ctx, posted), s.Erase(ctx, added.User))
+			_, failed := s.Erase(ctx, added.User)
+			return errors.Join(err, failed, s.SaveWebhook(ctx, posted))
 		})
 	}
 	if got := testkit.Rows(t, db, "billing_accounts", ""); got != 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/omnistack/omnistack/modules/projects"
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/events"
-	"github.com/omnistack/omnistack/platform/id"
 )
 
 // All returns the consumers, handled by the use cases.
@@ -91,10 +90,6 @@ func All(notifications *app.App) []events.Consumer {
 					User: event.UserID, Kind: domain.KindPayment, Topic: domain.TrialEnding{}.Template(),
 					Data: domain.Data{"plan": event.Plan, "ends": event.TrialEnd.Format(time.RFC3339)},
 				})
-			}),
-		events.On(events.Consumer{Name: "notifications.erase_user", Summary: "erases what is kept of a deleted user"},
-			func(ctx context.Context, event users.UserDeleted, _ events.Envelope) error {
-				return notifications.Erase(ctx, id.Of(event.UserID))
 			}),
 	}
 }

@@ -194,13 +194,8 @@ func (s *Store) Contact(ctx context.Context, messageID string) ([]byte, error) {
 }
 
 // Erase removes the user's rows.
-func (s *Store) Erase(ctx context.Context, user id.Scope) error {
-	for _, row := range []any{&notificationRow{}, &preferencesRow{}, &mailRow{}} {
-		if err := s.db.Tx(ctx).Where("user_id = ?", user.User).Delete(row).Error; err != nil {
-			return database.Classify(err)
-		}
-	}
-	return nil
+func (s *Store) Erase(ctx context.Context, user id.Scope) (map[string]int64, error) {
+	return s.db.Erase(ctx, "user_id", user.User, "notifications", "notifications_preferences", "notifications_mails")
 }
 
 // ExpireLetters closes letters that expired and weren't sent.

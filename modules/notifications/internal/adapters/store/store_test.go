@@ -433,7 +433,7 @@ func TestEraseLeavesNothingOfTheUserAndAllOfOthers(t *testing.T) {
 		}
 		s.post(t, letter("", "nobody's"))
 		for range 2 {
-			s.commit(t, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+			s.commit(t, func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err })
 		}
 		for table, want := range map[string]int{"notifications": 2, "notifications_mails": 3, "notifications_preferences": 1} {
 			if rows, hers := testkit.Rows(t, s.db, table, ""), testkit.Rows(t, s.db, table, "user_id = 'alice'"); rows != want || hers != 0 {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/omnistack/omnistack/modules/billing"
 	"github.com/omnistack/omnistack/modules/projects/internal/app"
-	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/platform/events"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -19,12 +18,6 @@ func All(projects *app.App) []events.Consumer {
 			Summary: "keeps which plan an owner is on, which says how many projects there may be",
 		}, func(ctx context.Context, changed billing.SubscriptionChanged, _ events.Envelope) error {
 			return projects.NotePlan(ctx, id.Of(changed.UserID), changed.Plan, changed.Version)
-		}),
-		events.On(events.Consumer{
-			Name:    "projects.erase_user",
-			Summary: "erases the projects of a user whose account is gone",
-		}, func(ctx context.Context, deleted users.UserDeleted, _ events.Envelope) error {
-			return projects.Erase(ctx, id.Of(deleted.UserID))
 		}),
 	}
 }

@@ -138,17 +138,18 @@ func (s *Store) DropExpired(ctx context.Context, before time.Time, limit int) (i
 }
 
 // DropFilesOf removes the rows of an owner.
-func (s *Store) DropFilesOf(ctx context.Context, owner id.Scope) ([]string, error) {
+func (s *Store) DropFilesOf(ctx context.Context, owner id.Scope) (int64, []string, error) {
 	return s.dropFiles(ctx, "owner_id = ?", owner.User)
 }
 
 // DropFilesOfDeleted removes the rows of projects that Purge removes.
 func (s *Store) DropFilesOfDeleted(ctx context.Context, before time.Time, limit int) ([]string, error) {
-	return s.dropFiles(ctx, "project_id IN "+purged, before, limit)
+	_, objects, err := s.dropFiles(ctx, "project_id IN "+purged, before, limit)
+	return objects, err
 }
 
-// dropFiles removes the rows that a condition says, and returns where their bytes are.
-func (s *Store) dropFiles(ctx context.Context, which string, args ...any) ([]string, error) {
+// dropFiles removes the rows that a condition says, and returns how many, and where their bytes are. What is pending has none.
+func (s *Store) dropFiles(ctx context.Context, which string, args ...any) (int64, []string, error) {
 	dropped, err := database.All(s.db.Tx(ctx).Raw("DELETE FROM projects_files WHERE "+which+" RETURNING object", args...), database.Scalar[string])
-	return slices.DeleteFunc(dropped, func(object string) bool { return object == "" }), err // what is pending has no bytes of its own
+	return int64(len(dropped)), slices.DeleteFunc(dropped, func(object string) bool { return object == "" }), err
 }

@@ -188,7 +188,13 @@ func TestWhatEndsFilesSaysWhereTheyAre(t *testing.T) {
 		objects []string
 	}{
 		"erasing": {
-			func(ctx context.Context, s suite) ([]string, error) { return s.DropFilesOf(ctx, alice) },
+			func(ctx context.Context, s suite) ([]string, error) {
+				dropped, objects, err := s.DropFilesOf(ctx, alice)
+				if dropped != 4 {
+					t.Errorf("%d files are dropped", dropped)
+				}
+				return objects, err
+			},
 			[]string{"f5"}, []string{"projects/f1", "projects/f3"},
 		},
 		"purging": {

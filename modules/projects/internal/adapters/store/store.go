@@ -156,11 +156,8 @@ func (s *Store) SavePlan(ctx context.Context, owner id.Scope, plan string, versi
 }
 
 // Erase removes the owner's rows, deleted ones too.
-func (s *Store) Erase(ctx context.Context, owner id.Scope) error {
-	if err := s.db.Tx(ctx).Where("owner_id = ?", owner.User).Delete(&planRow{}).Error; err != nil {
-		return database.Classify(err)
-	}
-	return database.Classify(s.db.Tx(ctx).Unscoped().Where("owner_id = ?", owner.User).Delete(&row{}).Error)
+func (s *Store) Erase(ctx context.Context, owner id.Scope) (map[string]int64, error) {
+	return s.db.Erase(ctx, "owner_id", owner.User, "projects_plans", "projects")
 }
 
 // purged are the projects that Purge removes.

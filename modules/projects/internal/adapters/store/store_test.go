@@ -152,7 +152,7 @@ func TestTheStoreIsTransactional(t *testing.T) {
 			"lock":   func(ctx context.Context) error { _, err := s.Lock(ctx, alice, project.ID); return err },
 			"save":   func(ctx context.Context) error { return s.Save(ctx, project) },
 			"delete": func(ctx context.Context) error { return s.Delete(ctx, project, later) },
-			"erase":  func(ctx context.Context) error { return s.Erase(ctx, alice) },
+			"erase":  func(ctx context.Context) error { _, err := s.Erase(ctx, alice); return err },
 			"purge":  func(ctx context.Context) error { _, err := s.Purge(ctx, later, 1); return err },
 		} {
 			if err := write(t.Context()); !errors.Is(err, database.ErrNoTransaction) {
@@ -329,11 +329,21 @@ func TestNobodySeesAnothersProjects(t *testing.T) {
 		if count, err := s.Count(t.Context(), bob); err != nil || count != 1 {
 			t.Errorf("bob has %d projects, %v", count, err)
 		}
-		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, bob) })
+		s.erase(t, bob)
 		if found, err := s.Find(t.Context(), alice, "hers"); err != nil || !reflect.DeepEqual(found, plain(alice, "hers")) {
 			t.Errorf("alice's project is now %+v, %v", found, err)
 		}
 	})
+}
+
+// erase erases what the owner has, and returns how many rows of which table that was.
+func (s suite) erase(t testing.TB, owner id.Scope) (erased map[string]int64) {
+	t.Helper()
+	storetest.Commit(t, s.db, func(ctx context.Context) (err error) {
+		erased, err = s.Erase(ctx, owner)
+		return err
+	})
+	return erased
 }
 
 func TestEraseRemovesAllOfOneOwner(t *testing.T) {
@@ -342,8 +352,10 @@ func TestEraseRemovesAllOfOneOwner(t *testing.T) {
 		storetest.Commit(t, s.db, func(ctx context.Context) error {
 			return errors.Join(s.deleteAt(ctx, alice, "deleted"), s.deleteAt(ctx, bob, "his deleted"))
 		})
-		for range 2 { // doing it twice is the same as doing it once
-			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+		for _, want := range []int64{3, 0} { // doing it twice is the same as doing it once
+			if erased := s.erase(t, alice); erased["projects"] != want {
+				t.Errorf("erased %v, want %d projects", erased, want)
+			}
 			if got := testkit.Rows(t, s.db, "projects", "owner_id = ?", "alice"); got != 0 {
 				t.Errorf("%d rows of alice's are left", got)
 			}
@@ -517,7 +529,7 @@ func TestPlans(t *testing.T) {
 			}
 		}
 		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.SavePlan(ctx, id.Of("bob"), "pro", 1) })
-		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+		s.erase(t, alice)
 		if left := testkit.Rows(t, s.db, "projects_plans", ""); left != 1 {
 			t.Errorf("%d plans are left, want bob's", left)
 		}
@@ -639,7 +651,7 @@ func TestTheStoreWorksBehindAPooler(t *testing.T) {
 			return errors.Join(s.Save(ctx, changed), s.deleteAt(ctx, alice, project.ID))
 		})
 	}
-	storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, alice) })
+	s.erase(t, alice)
 	if got := testkit.Rows(t, db, "projects", ""); got != 0 {
 		t.Errorf("%d rows are left", got)
 	}

@@ -55,7 +55,7 @@ func (a *API) get(ctx context.Context, in *OneInput) (*httpserver.Object[User], 
 // Administration is what administrators may change about a user. What is absent stays.
 type Administration struct {
 	Role     patch.Field[string] `json:"role,omitempty" nullable:"false" enum:"user,admin,superadmin" doc:"Only superadmins change it, and nobody their own"`
-	IsActive patch.Field[bool]   `json:"is_active,omitempty" nullable:"false" doc:"false suspends the user, who can do nothing until it is true again"`
+	IsActive patch.Field[bool]   `json:"is_active,omitempty" nullable:"false" doc:"false suspends the user, who can do nothing until it is true again; true also brings back an account that is closed and not erased yet"`
 }
 
 type administerInput struct {

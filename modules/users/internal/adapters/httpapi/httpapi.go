@@ -76,6 +76,7 @@ type User struct {
 	LastLoginAt        *time.Time `json:"last_login_at"`
 	CreatedAt          time.Time  `json:"created_at"`
 	UpdatedAt          time.Time  `json:"updated_at"`
+	EraseAt            *time.Time `json:"erase_at,omitzero" doc:"When the account, which is closed, will be erased; absent for one that isn't"`
 }
 
 // toUser returns the user with the user's own role.
@@ -83,7 +84,7 @@ func toUser(user domain.User) User {
 	return User{
 		ID: user.ID, Email: user.Email, FullName: user.FullName, AvatarURL: user.AvatarURL, Role: auth.Role(user.Role),
 		IsActive: user.Active, SubscriptionStatus: user.SubscriptionStatus, SubscriptionPlan: user.SubscriptionPlan,
-		LastLoginAt: user.LastLoginAt, CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt,
+		LastLoginAt: user.LastLoginAt, CreatedAt: user.CreatedAt, UpdatedAt: user.UpdatedAt, EraseAt: user.EraseAt,
 	}
 }
 
@@ -146,7 +147,7 @@ func (a *API) update(_ context.Context, in *updateInput) (httpserver.Commit[http
 
 // Deletion is how far a deletion is.
 type Deletion struct {
-	Status string `json:"status" enum:"deleting" doc:"The account is closed; what other parts of the product hold is being erased"`
+	Status string `json:"status" enum:"deleting" doc:"The account is closed; what is held of you is being erased, or will be when the grace is over in which an administrator can bring it back"`
 }
 
 type leaveInput struct{ httpserver.IfMatch }

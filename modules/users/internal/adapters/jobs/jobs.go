@@ -32,6 +32,24 @@ type purgeWebhooks struct{}
 // Kind returns the name of the kind.
 func (purgeWebhooks) Kind() string { return "users.purge_webhooks" }
 
+// purgeAPIKeys has no arguments: it is for everything.
+type purgeAPIKeys struct{}
+
+// Kind returns the name of the kind.
+func (purgeAPIKeys) Kind() string { return "users.purge_api_keys" }
+
+// eraseClosed has no arguments: it is for everything.
+type eraseClosed struct{}
+
+// Kind returns the name of the kind.
+func (eraseClosed) Kind() string { return "users.erase_closed" }
+
+// buryOld has no arguments: it is for everything.
+type buryOld struct{}
+
+// Kind returns the name of the kind.
+func (buryOld) Kind() string { return "users.bury_old" }
+
 // longTimeout is for what goes through a whole table.
 const longTimeout = 300 * time.Second
 
@@ -47,6 +65,15 @@ func Kinds(users *app.App) []module.Job {
 		jobs.Kind(module.Job{
 			Summary: "removes the webhooks of identity providers after 30 days", Cron: "20 3 * * *", Timeout: longTimeout,
 		}, func(ctx context.Context, _ purgeWebhooks) error { return users.PurgeWebhooks(ctx) }),
+		jobs.Kind(module.Job{
+			Summary: "removes API keys that were revoked or expired 90 days ago", Cron: "25 3 * * *", Timeout: longTimeout,
+		}, func(ctx context.Context, _ purgeAPIKeys) error { return users.PurgeAPIKeys(ctx) }),
+		jobs.Kind(module.Job{
+			Summary: "hashes the ids and identities of users who were deleted before tombstones were hashed", Cron: "40 * * * *", Timeout: longTimeout,
+		}, func(ctx context.Context, _ buryOld) error { return users.BuryOld(ctx) }),
+		jobs.Kind(module.Job{
+			Summary: "erases the accounts that were closed ACCOUNT_DELETION_GRACE ago", Cron: "*/5 * * * *", Timeout: longTimeout,
+		}, func(ctx context.Context, _ eraseClosed) error { return users.EraseClosed(ctx) }),
 	}
 }
 

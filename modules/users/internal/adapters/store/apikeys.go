@@ -83,10 +83,10 @@ func (s *Store) ListAPIKeys(ctx context.Context, owner id.Scope, listing app.Key
 // FindAPIKey returns a key and what of its owner decides whether, and how much, it may be used.
 func (s *Store) FindAPIKey(ctx context.Context, hash string) (domain.APIKey, domain.User, error) {
 	var owner domain.User
-	key, err := database.One(s.db.Read(ctx).Raw("SELECT u.is_active, u.deleted_at IS NOT NULL, u.subscription_plan, "+keyFields+
+	key, err := database.One(s.db.Read(ctx).Raw("SELECT u.is_active, u.erase_at, u.deleted_at IS NOT NULL, u.subscription_plan, "+keyFields+
 		" FROM users_api_keys k JOIN users u ON u.id = k.user_id WHERE k.hash = ?", hash),
 		func(row database.Row) (domain.APIKey, error) {
-			return scanKey(row, &owner.Active, &owner.Deleted, &owner.SubscriptionPlan)
+			return scanKey(row, &owner.Active, &owner.EraseAt, &owner.Deleted, &owner.SubscriptionPlan)
 		})
 	if errors.Is(err, gorm.ErrRecordNotFound) {
 		return domain.APIKey{}, domain.User{}, errs.New(errs.NotFound, "API key not found") // the hash is nobody's business
@@ -117,9 +117,11 @@ func (s *Store) PurgeAPIKeys(ctx context.Context, owner id.Scope, before time.Ti
 		Where("user_id = ? AND (revoked_at < ? OR expires_at < ?)", owner.User, before, before).Delete(&keyRow{}).Error)
 }
 
-// eraseAPIKeys deletes all keys of a user.
-func (s *Store) eraseAPIKeys(ctx context.Context, owner id.Scope) error {
-	return database.Classify(s.db.Tx(ctx).Where("user_id = ?", owner.User).Delete(&keyRow{}).Error)
+// PurgeEndedKeys deletes keys that ended before that time. It runs once a day and reads the whole table.
+func (s *Store) PurgeEndedKeys(ctx context.Context, before time.Time, limit int) (int64, error) {
+	done := s.db.Tx(ctx).Exec("DELETE FROM users_api_keys WHERE id IN "+
+		"(SELECT id FROM users_api_keys WHERE revoked_at < ? OR expires_at < ? LIMIT ?)", before, before, limit)
+	return done.RowsAffected, database.Classify(done.Error)
 }
 
 // scanKey believes the row, like scan. What comes before the fields of the key goes where it is told.

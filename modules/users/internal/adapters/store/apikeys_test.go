@@ -68,7 +68,7 @@ func TestAPIKeysComeBackAsTheyWere(t *testing.T) {
 		r := storetest.Random(t)
 		gone := plain("gone")
 		s.add(t, plain("sam"), gone)
-		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.Erase(ctx, id.Of("gone"), later) })
+		s.exec(t, "UPDATE users SET deleted_at = ?, is_active = ? WHERE id = 'gone'", later, false) // as before there were tombstones of their own
 		suspended := plain("suspended")
 		suspended.Active = false
 		s.add(t, suspended)
@@ -171,6 +171,27 @@ func TestAPIKeysOfOneOwner(t *testing.T) {
 		storetest.Commit(t, s.db, func(ctx context.Context) error { return s.PurgeAPIKeys(ctx, id.Of("sam"), now.Add(time.Hour)) })
 		if left := testkit.Rows(t, s.db, "users_api_keys", "name = 'bob''s'"); left != 1 || testkit.Rows(t, s.db, "users_api_keys", "") != 1 {
 			t.Error("what isn't over, or another's, was purged, or what is wasn't")
+		}
+	})
+}
+
+// Keys that ended long ago go, whoever's they are, as many as are wanted.
+func TestEndedKeysArePurged(t *testing.T) {
+	eachStore(t, func(t *testing.T, s suite) {
+		s.add(t, plain("sam"), plain("bob"))
+		good, revoked, expired, later := key("sam", "good"), key("sam", "revoked"), key("bob", "expired"), key("bob", "later")
+		revoked.RevokedAt, expired.ExpiresAt, later.ExpiresAt = &birth, &birth, new(birth.Add(2*time.Hour))
+		s.give(t, good, revoked, expired, later)
+		for _, want := range []int64{1, 1, 0} {
+			storetest.Commit(t, s.db, func(ctx context.Context) error {
+				if purged, err := s.PurgeEndedKeys(ctx, birth.Add(time.Hour), 1); err != nil || purged != want {
+					t.Errorf("purged %d, %v, want %d", purged, err, want)
+				}
+				return nil
+			})
+		}
+		if left := testkit.Rows(t, s.db, "users_api_keys", "name IN ('good', 'later')"); left != 2 {
+			t.Errorf("%d good ones are left", left)
 		}
 	})
 }

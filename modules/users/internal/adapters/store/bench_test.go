@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/database/storetest"
+	"github.com/omnistack/omnistack/platform/keyring"
 )
 
 // BenchmarkFindByIdentity is what every request with a token begins with. It looks up one of 200 users through the store,
@@ -17,7 +19,7 @@ import (
 func BenchmarkFindByIdentity(b *testing.B) {
 	const people = 200
 	storetest.EachEngine(b, func(b *testing.B, db *database.DB) {
-		s := suite{db: db, Store: store.New(db)}
+		s := suite{db: db, Store: store.New(db, keyring.New(strings.Repeat("k", 32), ""))}
 		identity := func(i int) domain.Identity {
 			return domain.Identity{Issuer: "https://issuer.example.com", Subject: fmt.Sprintf("person-%d", i%people)}
 		}

@@ -298,7 +298,7 @@ func TestWebhooksAreKept(t *testing.T) {
 			before time.Time
 			left   int
 		}{{want.ReceivedAt, 2}, {want.ReceivedAt.Add(time.Microsecond), 0}} {
-			storetest.Commit(t, s.db, func(ctx context.Context) error { return s.PurgeWebhooks(ctx, purge.before) })
+			storetest.Commit(t, s.db, func(ctx context.Context) error { _, err := s.PurgeWebhooks(ctx, purge.before, 100); return err })
 			if got := testkit.Rows(t, s.db, "users_webhooks", ""); got != purge.left {
 				t.Errorf("%d are left, want %d", got, purge.left)
 			}

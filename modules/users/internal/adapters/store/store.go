@@ -16,11 +16,11 @@ import (
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/errs"
 	"github.com/omnistack/omnistack/platform/fold"
-	"github.com/omnistack/omnistack/platform/id"
+	"github.com/omnistack/omnistack/platform/keyring"
 )
 
-// userRow is the table users. A row with deleted_at is a tombstone: it keeps its id from being used again. Search holds
-// the folded name and address, with a line break in between.
+// userRow is the table users. A row with deleted_at is a tombstone from before users_tombstones, which a job moves there. Search
+// holds the folded name and address, with a line break in between.
 type userRow struct {
 	ID                 database.Key `gorm:"primaryKey;index:users_by_created,priority:2;index:users_by_role,priority:2,where:deleted_at IS NULL"`
 	Email              *string      `gorm:"type:text;index:users_by_email"`
@@ -35,14 +35,15 @@ type userRow struct {
 	SubscriptionPlan   *string `gorm:"type:text"`
 	BillingVersion     int64   `gorm:"not null;default:0"`
 	LastLoginAt        *time.Time
-	LoginCount         int64     `gorm:"not null"`
-	TokenRole          string    `gorm:"type:text;not null;default:''"`
-	LastSession        string    `gorm:"type:text;not null;default:''"`
-	OwnFullName        bool      `gorm:"not null;default:false"`
-	OwnAvatarURL       bool      `gorm:"not null;default:false"`
-	Version            int64     `gorm:"not null"`
-	CreatedAt          time.Time `gorm:"not null;index:users_by_created,priority:1"`
-	UpdatedAt          time.Time `gorm:"not null"`
+	LoginCount         int64      `gorm:"not null"`
+	TokenRole          string     `gorm:"type:text;not null;default:''"`
+	LastSession        string     `gorm:"type:text;not null;default:''"`
+	OwnFullName        bool       `gorm:"not null;default:false"`
+	OwnAvatarURL       bool       `gorm:"not null;default:false"`
+	Version            int64      `gorm:"not null"`
+	CreatedAt          time.Time  `gorm:"not null;index:users_by_created,priority:1"`
+	UpdatedAt          time.Time  `gorm:"not null"`
+	EraseAt            *time.Time `gorm:"index:users_by_erasure,where:erase_at IS NOT NULL"`
 	DeletedAt          gorm.DeletedAt
 }
 
@@ -64,24 +65,42 @@ type identityRow struct {
 func (identityRow) TableName() string { return "users_identities" }
 
 // Models returns the rows of this store, for the schema tooling.
-func Models() []any { return []any{&userRow{}, &identityRow{}, &keyRow{}, &webhookRow{}} }
+func Models() []any {
+	return []any{&userRow{}, &identityRow{}, &keyRow{}, &webhookRow{}, &tombstoneRow{}}
+}
 
 // Store is an app.Store in the database.
-type Store struct{ db *database.DB }
+type Store struct {
+	db     *database.DB
+	signer keyring.Signer
+}
 
 var _ app.Store = (*Store)(nil)
 
-// New returns a store over the database.
-func New(db *database.DB) *Store { return &Store{db: db} }
+// New returns a store over the database. Tombstones are hashed with a key from the ring.
+func New(db *database.DB, keys *keyring.Keyring) *Store {
+	return &Store{db: db, signer: keys.Signer("users tombstone")}
+}
 
 // fields are what a user is read from, in the order in which scan takes them.
 const fields = `SELECT users.id, email, email_verified, full_name, avatar_url, role, is_active, subscription_status,
-	subscription_plan, last_login_at, token_role, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, deleted_at FROM users`
+	subscription_plan, last_login_at, token_role, last_session, own_full_name, own_avatar_url, version, users.created_at, updated_at, erase_at, deleted_at FROM users`
 
-// FindByIdentity returns the user behind an identity, a tombstone too.
+// FindByIdentity returns the user behind an identity. Of one who was erased nothing is known but that.
 func (s *Store) FindByIdentity(ctx context.Context, identity domain.Identity) (domain.User, error) {
-	return one(s.db.Read(ctx).Raw(fields+" JOIN users_identities ON user_id = users.id WHERE issuer = ? AND subject = ?",
+	user, err := one(s.db.Read(ctx).Raw(fields+" JOIN users_identities ON user_id = users.id WHERE issuer = ? AND subject = ?",
 		identity.Issuer, identity.Subject), identity.Subject)
+	if !errs.Is(err, errs.NotFound) {
+		return user, err
+	}
+	buried, failed := s.isBuried(ctx, identityText(identity))
+	switch {
+	case failed != nil:
+		return domain.User{}, failed
+	case buried:
+		return domain.User{Deleted: true}, nil
+	}
+	return domain.User{}, err
 }
 
 // Find returns a living user.
@@ -117,6 +136,11 @@ func (s *Store) LockWithSuperadmins(ctx context.Context, userID string) (domain.
 		return domain.User{}, nil, errs.Missing("User", userID)
 	}
 	return held[wanted], superadmins, nil
+}
+
+// Closed returns the ids of the closed accounts that are due.
+func (s *Store) Closed(ctx context.Context, at time.Time, limit int) ([]string, error) {
+	return database.All(s.db.Read(ctx).Raw("SELECT id FROM users WHERE erase_at <= ? ORDER BY erase_at, id LIMIT ?", at, limit), database.Scalar[string])
 }
 
 // List returns one page of the living users and the number of all matches.
@@ -158,13 +182,13 @@ func (s *Store) Administrators(ctx context.Context) ([]domain.User, error) {
 		string(domain.RoleAdmin), string(domain.RoleSuperadmin)), scan)
 }
 
-// Tally counts who came between two times, deleted ones too, and who was there at the second. Whoever was deleted when he came
-// is the tombstone of somebody who never did.
+// Tally counts who came between two times, deleted ones too, and who was there at the second.
 func (s *Store) Tally(ctx context.Context, from, to time.Time) (app.Tally, error) {
 	return database.One(s.db.Read(ctx).Raw(`SELECT
-		(SELECT count(*) FROM users WHERE created_at >= ? AND created_at < ?
-			AND (deleted_at IS NULL OR deleted_at > created_at)),
-		(SELECT count(*) FROM users WHERE created_at < ? AND (deleted_at IS NULL OR deleted_at >= ?))`, from, to, to, to),
+		(SELECT count(*) FROM users WHERE created_at >= ? AND created_at < ? AND deleted_at IS NULL)
+			+ (SELECT count(*) FROM users_tombstones WHERE registered_at >= ? AND registered_at < ?),
+		(SELECT count(*) FROM users WHERE created_at < ? AND deleted_at IS NULL)
+			+ (SELECT count(*) FROM users_tombstones WHERE registered_at < ? AND buried_at >= ?)`, from, to, from, to, to, to, to),
 		func(row database.Row) (app.Tally, error) {
 			var tally app.Tally
 			err := row.Scan(&tally.New, &tally.All)
@@ -181,15 +205,32 @@ func one(query *gorm.DB, who string) (domain.User, error) {
 }
 
 // ClaimIdentity inserts the identity if it isn't there. On PostgreSQL the insert waits for another transaction that is
-// inserting the same; on SQLite there is no other.
+// inserting, or deleting, the same; on SQLite there is no other. So what the other one buried is seen behind it.
 func (s *Store) ClaimIdentity(ctx context.Context, identity domain.Identity) (bool, error) {
-	return s.insertNew(ctx, &identityRow{Issuer: database.Key(identity.Issuer), Subject: database.Key(identity.Subject)})
+	free, err := s.insertNew(ctx, &identityRow{Issuer: database.Key(identity.Issuer), Subject: database.Key(identity.Subject)})
+	if err != nil || !free {
+		return false, err
+	}
+	buried, err := s.isBuried(ctx, identityText(identity))
+	if err != nil || !buried {
+		return err == nil, err
+	}
+	return false, s.Unlink(ctx, identity)
 }
 
-// Insert inserts the user if the id isn't there.
+// Insert inserts the user if the id isn't there, and nobody had it; that is looked at behind it, as in ClaimIdentity.
 func (s *Store) Insert(ctx context.Context, user domain.User) (bool, error) {
 	added := toRow(user)
-	return s.insertNew(ctx, &added)
+	free, err := s.insertNew(ctx, &added)
+	if err != nil || !free {
+		return false, err
+	}
+	buried, err := s.isBuried(ctx, idText(user.ID))
+	if err != nil || !buried {
+		return err == nil, err
+	}
+	_, err = s.db.Erase(ctx, "id", user.ID, "users")
+	return false, err
 }
 
 func (s *Store) insertNew(ctx context.Context, added any) (bool, error) {
@@ -219,6 +260,7 @@ func (s *Store) Save(ctx context.Context, user domain.User) error {
 			"search":         search(user),
 			"role":           string(user.Role),
 			"is_active":      user.Active,
+			"erase_at":       user.EraseAt,
 			"version":        user.Version,
 			"updated_at":     user.UpdatedAt,
 		})
@@ -246,37 +288,6 @@ func (s *Store) SaveSubscription(ctx context.Context, userID string, said domain
 			"version":             gorm.Expr("version + 1"),
 			"updated_at":          at,
 		}).Error)
-}
-
-// Erase empties the row and marks it. What stays is the id, the role "user" and the version. A tombstone stays as it is. The
-// API keys go after it: whoever makes one holds the row, and is waited for.
-func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) error {
-	done := s.db.Tx(ctx).Model(&userRow{}).Where("id = ?", user.User).UpdateColumns(map[string]any{
-		"email":               nil,
-		"email_verified":      false,
-		"full_name":           nil,
-		"avatar_url":          nil,
-		"search":              nil,
-		"role":                string(domain.RoleUser),
-		"is_active":           false,
-		"stripe_customer_id":  nil,
-		"subscription_status": nil,
-		"subscription_plan":   nil,
-		"billing_version":     0,
-		"last_login_at":       nil,
-		"login_count":         0,
-		"last_session":        "",
-		"token_role":          "",
-		"own_full_name":       false,
-		"own_avatar_url":      false,
-		"version":             gorm.Expr("version + 1"),
-		"updated_at":          at,
-		"deleted_at":          at,
-	})
-	if done.Error != nil {
-		return database.Classify(done.Error)
-	}
-	return s.eraseAPIKeys(ctx, user)
 }
 
 // search returns what a search finds the user by. No name and no address holds a line break.
@@ -310,12 +321,10 @@ func toRow(user domain.User) userRow {
 		Version:            user.Version,
 		CreatedAt:          user.CreatedAt,
 		UpdatedAt:          user.UpdatedAt,
+		EraseAt:            user.EraseAt,
 	}
 	if user.LastLoginAt != nil {
 		row.LoginCount = 1
-	}
-	if user.Deleted {
-		row.Search, row.DeletedAt = nil, gorm.DeletedAt{Time: user.UpdatedAt, Valid: true}
 	}
 	return row
 }
@@ -327,10 +336,13 @@ func scan(found database.Row) (domain.User, error) {
 	err := found.Scan(&user.ID, &user.Email, &user.EmailVerified, &user.FullName, &user.AvatarURL, &user.Role,
 		&user.Active, &user.SubscriptionStatus, &user.SubscriptionPlan, &user.LastLoginAt, &user.TokenRole, &user.LastSession,
 		&user.OwnFullName, &user.OwnAvatarURL, &user.Version,
-		&user.CreatedAt, &user.UpdatedAt, &deletedAt)
+		&user.CreatedAt, &user.UpdatedAt, &user.EraseAt, &deletedAt)
 	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()
 	if user.LastLoginAt != nil {
 		*user.LastLoginAt = user.LastLoginAt.UTC()
+	}
+	if user.EraseAt != nil {
+		*user.EraseAt = user.EraseAt.UTC()
 	}
 	user.Deleted = deletedAt != nil
 	return user, err

@@ -59,7 +59,9 @@ func (s *Store) CloseWebhook(ctx context.Context, webhookID string, at time.Time
 	return done.RowsAffected == 1, database.Classify(done.Error)
 }
 
-// PurgeWebhooks deletes what was received before that time.
-func (s *Store) PurgeWebhooks(ctx context.Context, before time.Time) error {
-	return database.Classify(s.db.Tx(ctx).Where("received_at < ?", before).Delete(&webhookRow{}).Error)
+// PurgeWebhooks deletes the oldest of what was received before that time.
+func (s *Store) PurgeWebhooks(ctx context.Context, before time.Time, limit int) (int64, error) {
+	done := s.db.Tx(ctx).Exec("DELETE FROM users_webhooks WHERE id IN "+
+		"(SELECT id FROM users_webhooks WHERE received_at < ? ORDER BY received_at LIMIT ?)", before, limit)
+	return done.RowsAffected, database.Classify(done.Error)
 }

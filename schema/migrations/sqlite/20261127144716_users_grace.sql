@@ -1,0 +1,4 @@
+-- Add column "erase_at" to table: "users"
+ALTER TABLE `users` ADD COLUMN `erase_at` datetime NULL;
+-- Create index "users_by_erasure" to table: "users"
+CREATE INDEX `users_by_erasure` ON `users` (`erase_at`) WHERE erase_at IS NOT NULL;
