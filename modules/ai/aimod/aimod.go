@@ -43,11 +43,13 @@ type Deps struct {
 // Module is the context, put together.
 type Module struct {
 	Deps
-	app *app.App
+	app  *app.App
+	read time.Time // when the file of models had been written that is in use
 }
 
 // New puts the context together. A catalogue that makes no sense is an error.
 func New(deps Deps) (*Module, error) {
+	read := changed(deps.Settings.CatalogFile) // before it is read: what is written meanwhile is a change
 	models, err := deps.Settings.catalog()
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func New(deps Deps) (*Module, error) {
 	for name, provider := range providers {
 		providers[name] = app.Guard(provider, redaction)
 	}
-	m := &Module{Deps: deps}
+	m := &Module{Deps: deps, read: read}
 	m.app = app.New(app.Ports{
 		Providers: providers, Store: store.New(deps.DB), Tx: deps.DB, Events: deps.Events, Plans: deps.Plans, Pauses: pauses.Timer{}, Clock: deps.Clock,
 	}, models, app.Rules{
@@ -192,7 +194,7 @@ const lookEvery = 5 * time.Second
 func (m *Module) follow(ctx context.Context) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	seen := changed(m.Settings.CatalogFile)
+	seen := m.read
 	for {
 		select {
 		case <-ctx.Done():
