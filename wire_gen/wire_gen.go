@@ -8,9 +8,6 @@ package wiregen
 
 import (
 	"context"
-
-	"go.uber.org/zap"
-
 	"github.com/omnistack/omnistack/modules/ai/aimod"
 	"github.com/omnistack/omnistack/modules/billing/billingmod"
 	"github.com/omnistack/omnistack/modules/notifications/notificationsmod"
@@ -28,6 +25,7 @@ import (
 	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/page"
 	"github.com/omnistack/omnistack/platform/telemetry"
+	"go.uber.org/zap"
 )
 
 // Injectors from wire.go:

@@ -75,6 +75,17 @@ var features = []feature{
 		made := p.Do(t, "POST", projects, testkit.Body(fmt.Sprintf(`{"name": %q}`, p.texts.plant("name of a deleted project")))).Want(201)
 		p.Do(t, "DELETE", made.Header.Get("Location")).Want(204)
 	}},
+	{"a file", []string{"projects_files", "blob_removals"}, func(t *testing.T, p *person) {
+		content := p.texts.plant("content of a file")
+		begun := p.Do(t, "POST", projectFiles(t, p.API), described(t, p.texts.plant("filename")+".txt", "text/plain", len(content))).Want(201)
+		if status := (cabinet{App: p.app}).put(t, begun, content); status != 200 {
+			t.Fatalf("the upload is answered %d", status)
+		}
+		p.Do(t, "POST", begun.Header.Get("Location")+"/complete").Want(200)
+	}},
+	{"a file that never came", []string{"projects_files"}, func(t *testing.T, p *person) {
+		p.Do(t, "POST", projectFiles(t, p.API), described(t, p.texts.plant("name of no file")+".txt", "text/plain", 7)).Want(201)
+	}},
 	{"a call under a key", []string{"idempotency_keys"}, func(t *testing.T, p *person) {
 		body := fmt.Sprintf(`{"name": %q}`, p.texts.plant("name in an answer"))
 		p.Do(t, "POST", projects, testkit.Body(body), under(p.texts.plant("idempotency key"))).Want(201)
@@ -117,6 +128,7 @@ var features = []feature{
 var unseen = map[string]string{
 	"ai_holds":                   "a call that goes on; whoever is erased has none (TestEraseKeepsWhatWasPaid)",
 	"atlas_schema_revisions":     "the ledger of migrations",
+	"blob_removals":              "keys of files, which are ids of their own",
 	"billing_webhooks":           "names Stripe's events and objects, for 30 days",
 	"erasure_receipts":           "hashes with a key, of who is gone",
 	"events_consumers":           "names of consumers",
@@ -221,6 +233,8 @@ func TestNothingIsLeftOfAPerson(t *testing.T) {
 			apptest.Await(t, "the erasure", func() bool { return erased(t, app) })
 			hasten(t, app, "jobs.erase_again")
 			settle(t, app)
+			app.Change(t, "UPDATE blob_removals SET due_at = '2026-01-01 00:00:00+00:00'") // as if the URLs of uploads had expired
+			app.Work(t, "blob.remove_due")
 			after := scan(t, app, p)
 			maps.Copy(after, outside(t, app, url, p))
 			for place, found := range after {
@@ -264,7 +278,7 @@ func age(t *testing.T, app *apptest.App) {
 	app.Change(t, "UPDATE idempotency_keys SET expires_at = ?", past)
 	hasten(t, app, "jobs.forget_user")
 	for _, kind := range []string{"events.prune", "idempotency.prune", "notifications.purge"} {
-		perform(t, app, kind)
+		app.Work(t, kind)
 	}
 	settle(t, app)
 	ended := "state IN ('completed', 'cancelled', 'discarded')"

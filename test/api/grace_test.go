@@ -60,7 +60,7 @@ func TestADeletedAccountHasAGrace(t *testing.T) {
 		root.Do(t, "DELETE", people+"/alice").Want(204) // an administrator's deletion has the grace, too
 		alice.Do(t, "GET", me).WantError(403, "FORBIDDEN")
 		app.Change(t, "UPDATE users SET erase_at = created_at WHERE id = 'alice'")
-		perform(t, app, "users.erase_closed")
+		app.Work(t, "users.erase_closed")
 		root.Do(t, "GET", erasures+"/alice").Want(200)
 		root.Do(t, "GET", people+"/alice").WantError(404, "NOT_FOUND")
 		alice.Do(t, "GET", me).WantError(403, "FORBIDDEN")
@@ -72,16 +72,6 @@ func TestADeletedAccountHasAGrace(t *testing.T) {
 type task struct{ kind string }
 
 func (t task) Kind() string { return t.kind }
-
-// perform has the product do a job of its own that is told nothing, and waits until it is done.
-func perform(t *testing.T, app *apptest.App, kind string) {
-	t.Helper()
-	before := testkit.Rows(t, app.DB, "river_job", "kind = ? AND state = 'completed'", kind)
-	enqueue(t, app, kind, func(ctx context.Context, client *jobs.Client) error { return client.Enqueue(ctx, task{kind}) })
-	apptest.Await(t, kind, func() bool {
-		return testkit.Rows(t, app.DB, "river_job", "kind = ? AND state = 'completed'", kind) > before
-	})
-}
 
 // enqueue enqueues jobs of a kind of the product's in one transaction.
 func enqueue(t *testing.T, app *apptest.App, kind string, run func(ctx context.Context, client *jobs.Client) error) {
