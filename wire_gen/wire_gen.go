@@ -74,9 +74,16 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	cursors := page.NewCursors(keyring)
 	principalCache := auth.NewPrincipalCache(clock)
 	erasure := newErasure(db, keyring, clock, jobsClient, settings)
-	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, erasure, clock, v)
+	store, cleanup3, err := OpenFiles(settings, keyring, clock)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	deps := usersDeps(settings, db, busBus, jobsClient, cursors, keyring, principalCache, verifier, erasure, clock, v, store)
 	module, err := usersmod.New(deps)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -84,12 +91,6 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 	accounts := accountsOf(module)
 	keys := keysOf(module)
 	gate := newGate(verifier, accounts, keys, principalCache, log)
-	store, cleanup3, err := OpenFiles(settings, keyring, clock)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
 	billingmodDeps := billingDeps(settings, db, busBus, jobsClient, cursors, keyring, clock)
 	billingmodModule, err := billingmod.New(billingmodDeps)
 	if err != nil {
@@ -166,7 +167,7 @@ func buildModules(settings *Settings, db *database.DB, events2 events.Publisher,
 	}
 	projectsmodDeps := projectsDeps(settings, db, events2, cursors, clock2, entitlements, files, removals)
 	projectsmodModule := projectsmod.New(projectsmodDeps)
-	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, erasing, clock2, providers)
+	usersmodDeps := usersDeps(settings, db, events2, background, cursors, keys, principals, verifier, erasing, clock2, providers, files)
 	usersmodModule, err := usersmod.New(usersmodDeps)
 	if err != nil {
 		return nil, err

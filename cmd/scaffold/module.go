@@ -246,11 +246,12 @@ func (d *templateData) places() map[string][]string {
 		"httpapi/httpapi.go":    {adapters, "httpapi", "httpapi.go"},
 		"store/store.go":        {adapters, "store", "store.go"},
 		"store/mapping.go":      {adapters, "store", "mapping.go"},
+		"store/export.go":       {adapters, "store", "export.go"},
 		"store/store_test.go":   {adapters, "store", "store_test.go"},
 		"api/access_test.go":    {"test", "api", d.Name + "_access_test.go"},
 		"api/api_test.go":       {"test", "api", d.Name + "_test.go"},
 	}
-	for _, name := range []string{"app", "ports", "create", "get", "list", "update", "delete", "purge", "fakes_test", "app_test"} {
+	for _, name := range []string{"app", "ports", "create", "get", "list", "update", "delete", "purge", "export", "fakes_test", "app_test"} {
 		places["app/"+name+".go"] = []string{inside, "app", name + ".go"}
 	}
 	return places

@@ -116,7 +116,7 @@ func TestWhatIsNoModuleIsRefused(t *testing.T) {
 func TestADryRunWritesNothing(t *testing.T) {
 	before := contents(t, top)
 	out, err := scaffold(t, "module", "specimens", "--root", top, "--entity", "Specimen", "--fields", "number:string", "--dry-run")
-	if err != nil || !strings.Contains(out, "modules/specimens/internal/domain/specimen.go\n") || strings.Count(out, "\n") != 29 {
+	if err != nil || !strings.Contains(out, "modules/specimens/internal/domain/specimen.go\n") || strings.Count(out, "\n") != 31 {
 		t.Errorf("got %v and\n%s", err, out)
 	}
 	if contents(t, top) != before {

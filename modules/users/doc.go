@@ -21,6 +21,8 @@
 //   - An API key acts for its owner within its scopes, and never as an administrator. It is shown once; only its hash is kept.
 //   - Only a superadmin, or an operator on the command line, makes or unmakes administrators; nobody changes their own role
 //     or suspends themselves, and the last active superadmin stays.
+//   - A person gets all that is kept of them, from every module, as one archive: one at a time, three a day, for seven days. Its link
+//     is for who is signed in, and its object is never left behind, whenever the process dies.
 //   - Every change that matters elsewhere is told, once, by an event.
 //
 // It refuses to keep passwords, to sign anybody in, and to tell one user, unless an administrator, about another.

@@ -1,6 +1,10 @@
 package users
 
-import "github.com/omnistack/omnistack/platform/events"
+import (
+	"time"
+
+	"github.com/omnistack/omnistack/platform/events"
+)
 
 // UserRegistered says that a person has an account now, by signing in for the first time, or by
 // their identity provider's word.
@@ -47,11 +51,18 @@ type UserDeleted struct {
 	Version int64  `json:"version"`
 }
 
+// ExportReady says that all that is kept of a user was exported, and can be downloaded by that user for a while.
+type ExportReady struct {
+	UserID    string    `json:"user_id"`
+	ExportID  string    `json:"export_id"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 // Published returns the events of the context.
 func Published() []events.Event {
 	return []events.Event{
 		UserRegistered{}, UserProfileChanged{}, UserSuspended{}, UserReactivated{}, UserRoleChanged{}, UserIdentityLinked{},
-		UserDeleted{},
+		UserDeleted{}, ExportReady{},
 	}
 }
 
@@ -96,3 +107,9 @@ func (e UserIdentityLinked) Aggregate() (id string, version int64) { return e.Us
 
 // Aggregate returns the user.
 func (e UserDeleted) Aggregate() (id string, version int64) { return e.UserID, e.Version }
+
+// EventName returns the golden name.
+func (ExportReady) EventName() string { return "users.export_ready.v1" }
+
+// Aggregate returns the export, to which that happens once.
+func (e ExportReady) Aggregate() (id string, version int64) { return e.ExportID, 1 }

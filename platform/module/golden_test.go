@@ -2,13 +2,13 @@ package module_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"os"
 	"testing"
 
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/export"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
 	"github.com/omnistack/omnistack/platform/module"
@@ -17,7 +17,7 @@ import (
 // personal is an exporter and eraser that does nothing.
 type personal struct{}
 
-func (personal) Export(context.Context, id.Scope, io.Writer) error      { return nil }
+func (personal) Export(context.Context, id.Scope, export.Archive) error { return nil }
 func (personal) Erase(context.Context, id.Scope) (module.Erased, error) { return nil, nil }
 
 // placed is an event.

@@ -7,11 +7,11 @@ package module
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/events"
+	"github.com/omnistack/omnistack/platform/export"
 	"github.com/omnistack/omnistack/platform/httpserver"
 	"github.com/omnistack/omnistack/platform/id"
 )
@@ -103,9 +103,10 @@ type Figure struct {
 	Value string
 }
 
-// Exporter writes all the module holds of one user, as one JSON value.
+// Exporter hands out all the module holds of one user: a file of JSON for each kind of thing, with the names that the API has for
+// its fields, and other files as they are. It hands out no secrets: what is kept of them is there to check them by.
 type Exporter interface {
-	Export(ctx context.Context, scope id.Scope, out io.Writer) error
+	Export(ctx context.Context, scope id.Scope, archive export.Archive) error
 }
 
 // Erased is how many rows of which table are erased: they are gone, or say no more whose they were.

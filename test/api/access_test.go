@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	me     = api + "/app/users/me"
-	people = api + "/admin/users"
+	me      = api + "/app/users/me"
+	exports = me + "/exports"
+	people  = api + "/admin/users"
 )
 
 func claims(subject string) auth.DevClaims { return auth.DevClaims{Subject: subject} }

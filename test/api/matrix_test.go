@@ -137,6 +137,8 @@ var houseAccesses = []access{
 	{route: "GET " + identities, want: persons(200, 200)},
 	{route: "POST " + identities, want: persons(422, 422), body: `{"token": "somebody's"}`},
 	{route: "DELETE " + identities + "/{id}", want: persons(409, 404), path: (*matrix).identity}, // it is the only one
+	{route: "POST " + exports, want: persons(202, 202), fresh: true},
+	{route: "GET " + exports + "/{id}", want: persons(200, 404), path: (*matrix).export},
 
 	{route: "GET " + people, want: admins(200, 200)},
 	{route: "GET " + people + "/{id}", want: admins(200, 200), path: (*matrix).person},
@@ -458,6 +460,14 @@ func (m *matrix) key() string {
 // identity returns how the owner signs in.
 func (m *matrix) identity() string {
 	return identities + "/" + m.as(owner).Do(m.t, "GET", identities).Want(200).Text("items.0.id")
+}
+
+// export makes an export of the owner's that is ready.
+func (m *matrix) export() string {
+	one, now := id.New(), time.Now().UTC()
+	m.app.Change(m.t, `INSERT INTO users_exports (id, user_id, status, done, total, object, created_at, expires_at, due_at)
+		VALUES (?, ?, 'ready', 5, 5, ?, ?, ?, ?)`, one, victim, "exports/"+one+".zip", now, now.Add(time.Hour), now.Add(time.Hour))
+	return exports + "/" + one
 }
 
 // purge is the arguments of a job of the product's that finds nothing to do.

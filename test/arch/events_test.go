@@ -18,8 +18,27 @@ var consumerName = regexp.MustCompile(`^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$`)
 // userColumn is what columns are called that hold the id of a user.
 var userColumn = regexp.MustCompile(`^(user|owner|actor|author|creator|member|sender|recipient|assignee|invitee|uploader)(_id)?$|_(user|owner|author|creator|member)_id$|^(created|updated|deleted|invited|uploaded|approved|assigned)_by$|^user_|^uid$`)
 
+// notTold are the tables with an Owner of which a person is told nothing: an answer that is kept for a day under an idempotency key
+// is a copy of what was sent to that person and is exported from where it is kept for good.
+var notTold = []string{"idempotency_keys"}
+
 func eventRules() []rule {
+	isPersonal := func(table table) bool { return table.Owner != "" }
 	return []rule{
+		{
+			name: "personal-data-is-exported",
+			says: "Who has a table with an Owner has an Exporter.",
+			check: func(t *tree) []string {
+				var broken []string
+				for _, m := range t.owners() {
+					isTold := func(table table) bool { return isPersonal(table) && !slices.Contains(notTold, table.Name) }
+					if i := slices.IndexFunc(m.Tables, isTold); i >= 0 && !m.Exporter {
+						broken = append(broken, fmt.Sprintf("%s: the table %s is somebody's, and nothing exports it", m.Name, m.Tables[i].Name))
+					}
+				}
+				return broken
+			},
+		},
 		{
 			name: "personal-data-is-erased",
 			says: "Who has a table with an Owner has an Eraser, and a module's Eraser runs when a user is deleted: the module " +
@@ -27,7 +46,6 @@ func eventRules() []rule {
 			check: func(t *tree) []string {
 				var broken []string
 				for _, m := range t.owners() {
-					isPersonal := func(table table) bool { return table.Owner != "" }
 					if i := slices.IndexFunc(m.Tables, isPersonal); i >= 0 && !m.Eraser {
 						broken = append(broken, fmt.Sprintf("%s: the table %s is somebody's, and nothing erases it", m.Name, m.Tables[i].Name))
 					}

@@ -28,7 +28,8 @@ type described struct {
 	Models    []string // the tables of its models
 	Publishes []string // the names of its events
 	Consumes  []consumer
-	Eraser    bool // whether it has one
+	Exporter  bool // whether it has one
+	Eraser    bool // and one of these
 }
 
 // table is a table with the column that says whose a row is.
@@ -66,7 +67,9 @@ func factsOf(t *testing.T) facts {
 }
 
 func describe(descriptor module.Descriptor) described {
-	m := described{Name: descriptor.Name, Models: tablesOf(descriptor.Models), Eraser: descriptor.Eraser != nil}
+	m := described{
+		Name: descriptor.Name, Models: tablesOf(descriptor.Models), Exporter: descriptor.Exporter != nil, Eraser: descriptor.Eraser != nil,
+	}
 	for _, owned := range descriptor.Tables {
 		m.Tables = append(m.Tables, table{Name: owned.Name, Owner: owned.Owner, Pseudonymous: owned.Pseudonymous})
 	}

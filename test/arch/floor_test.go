@@ -42,7 +42,7 @@ var floor = []place{
 		says: "A use case knows its domain, the contracts, and platform packages that no technology shows through.",
 		at:   "modules/{m}/internal/app",
 		may: "modules/{m}/internal/domain modules/* " +
-			"platform/clock platform/errs platform/events platform/fold platform/id platform/page platform/recent",
+			"platform/clock platform/errs platform/events platform/export platform/fold platform/id platform/page platform/recent",
 		std: pure + " bufio context crypto/hmac crypto/rand crypto/sha256 crypto/subtle html/template io mime path sync " +
 			"sync/atomic text/template",
 	},

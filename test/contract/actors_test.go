@@ -269,6 +269,8 @@ func (w as) own(collection string) string {
 		return w.job(cmp.Or(owner.subject, "root"))
 	case unsubscribe:
 		return w.token
+	case me + "/exports":
+		return w.export(cmp.Or(owner.subject, "root"))
 	}
 	if known := w.ids[collection][w.who]; len(known) > 0 {
 		return known[0]
@@ -337,6 +339,15 @@ func (w as) foreign(collection string) string {
 		}
 	}
 	return id.New()
+}
+
+// export makes an export of the user's that is ready. Of those that are asked for there are few a day.
+func (w as) export(owner string) string {
+	one, now := id.New(), time.Now().UTC()
+	w.app.Change(w.t, `INSERT INTO users_exports (id, user_id, status, done, total, object, created_at, expires_at, due_at)
+		VALUES (?, ?, 'ready', 5, 5, ?, ?, ?, ?)`, one, owner, "exports/"+one+".zip", now.Add(-48*time.Hour), now.Add(time.Hour), now.Add(time.Hour))
+	put(w.ids, me+"/exports", w.who, []string{one})
+	return one
 }
 
 // job makes a job of the user's that waits for tomorrow.

@@ -150,7 +150,7 @@ func TestANewModuleInOneCommand(t *testing.T) {
 		t.Error("a thin module has a domain of its own")
 	}
 	run(t, folder, "test", called("./modules/invoices/..."), called("./modules/labels/..."), "./wire_gen", "./schema/...", "./test/arch", "./test/contract", "./test/settings")
-	run(t, folder, "test", "./test/api", "-run", called("TestInvoicesOfAUser|TestLabelsOfAUser|TestTheAuthorisationMatrix"))
+	run(t, folder, "test", "./test/api", "-run", called("TestInvoicesOfAUser|TestLabelsOfAUser|TestTheAuthorisationMatrix|TestNothingIsLeftOfAPerson"))
 }
 
 // sum returns a sum over what the sources of a folder hold.

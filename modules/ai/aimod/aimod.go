@@ -143,6 +143,7 @@ func (m *Module) Describe() module.Descriptor {
 		Metrics:  []string{metricCalls, metricRequests, metricTokens, metricCost, metricOpenings},
 		Measure:  m.measure,
 		Reporter: reporter{m},
+		Exporter: app.NewExporter(store.New(m.DB)),
 		Eraser:   m.app,
 	}
 	if m.Settings.CatalogFile != "" {

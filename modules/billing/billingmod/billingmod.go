@@ -50,6 +50,7 @@ type Deps struct {
 // Module is the context, put together.
 type Module struct {
 	app       *app.App
+	exporter  *app.Exporter
 	settings  *Settings
 	simulator *simulator.Simulator // nil unless it stands in for Stripe
 }
@@ -59,7 +60,7 @@ const simulated = "/dev/stripe"
 
 // New puts the context together. Plans that make no sense are an error, and so is a secret for webhooks that isn't one.
 func New(deps Deps) (*Module, error) {
-	m := &Module{settings: deps.Settings}
+	m := &Module{settings: deps.Settings, exporter: app.NewExporter(store.New(deps.DB))}
 	plans, err := deps.Settings.catalog()
 	if err != nil {
 		return nil, err
@@ -150,6 +151,7 @@ func (m *Module) Describe() module.Descriptor {
 		},
 		Settings: m.settings.Group(),
 		Reporter: reporter{m.app},
+		Exporter: m.exporter,
 		Eraser:   m.app,
 	}
 	if m.simulator != nil {

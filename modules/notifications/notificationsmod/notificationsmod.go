@@ -118,6 +118,7 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "notifications_contacts", Summary: "what was written into the contact form, sealed, for 90 days"},
 		},
 		Settings: m.deps.Settings.Group(),
+		Exporter: app.NewExporter(store.New(m.deps.DB)),
 		Eraser:   m.app,
 		Meet:     func(modules func() []module.Descriptor) { m.modules = modules },
 	}

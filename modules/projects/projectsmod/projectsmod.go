@@ -44,8 +44,9 @@ type Deps struct {
 
 // Module is the context, put together.
 type Module struct {
-	app   *app.App
-	files *app.Files
+	app      *app.App
+	files    *app.Files
+	exporter module.Exporter
 
 	settings *Settings
 }
@@ -65,6 +66,7 @@ func New(deps Deps) *Module {
 		app:      app.New(rows, deps.DB, deps.Events, deps.Cursors, deps.Clock, deps.Plans, files),
 		files:    files,
 		settings: deps.Settings,
+		exporter: exporters{app.NewExporter(rows), app.NewFileExporter(rows, objects.New(deps.Files))},
 	}
 }
 
@@ -92,6 +94,7 @@ func (m *Module) Describe() module.Descriptor {
 			{Name: "projects_files", Summary: "one row a file; its bytes are where files are kept", Owner: "owner_id"},
 		},
 		Reporter: reporter{m.app},
+		Exporter: m.exporter,
 		Eraser:   m.app,
 		Seeder:   seeder{m.app},
 	}

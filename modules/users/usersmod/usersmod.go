@@ -3,11 +3,14 @@ package usersmod
 import (
 	"cmp"
 	"context"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/accounts"
+	"github.com/omnistack/omnistack/modules/users/internal/adapters/archives"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/consumers"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/httpapi"
 	"github.com/omnistack/omnistack/modules/users/internal/adapters/jobs"
@@ -15,6 +18,7 @@ import (
 	"github.com/omnistack/omnistack/modules/users/internal/app"
 	"github.com/omnistack/omnistack/modules/users/internal/domain"
 	"github.com/omnistack/omnistack/platform/auth"
+	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/config"
 	"github.com/omnistack/omnistack/platform/database"
@@ -39,14 +43,18 @@ type Deps struct {
 	Receipts   app.Receipts
 	Auth       config.Auth // which providers there are, and their secrets
 	Settings   *Settings
-	Issuer     string // whose subjects the seeder's users are; the primary provider's
-	ClerkAPI   string // where Clerk's Backend API is; empty but in tests
+	Files      blob.Store // where exports are kept
+	DataDir    string     // where they grow
+	Issuer     string     // whose subjects the seeder's users are; the primary provider's
+	ClerkAPI   string     // where Clerk's Backend API is; empty but in tests
 }
 
 // Module is the context, put together.
 type Module struct {
-	app  *app.App
-	deps Deps
+	app     *app.App
+	exports *app.Exports
+	deps    Deps
+	modules func() []module.Descriptor
 }
 
 // New puts the context together. A secret for webhooks that isn't one is an error.
@@ -61,7 +69,27 @@ func New(deps Deps) (*Module, error) {
 		Sealer: deps.Keyring.Sealer("users webhook"), Receipts: deps.Receipts, Cursors: deps.Cursors, Clock: deps.Clock,
 		Providers: providers, Profiles: profiles(deps.Auth, deps.ClerkAPI),
 	}, deps.Settings.AdminEmails, deps.Settings.DeletionGrace)
-	return &Module{app: made, deps: deps}, nil
+	m := &Module{app: made, deps: deps}
+	m.exports = app.NewExports(app.ExportPorts{
+		Users: rows, Store: rows, Queue: jobs.NewQueue(deps.Jobs), Sources: m.sources,
+		Bundles: archives.Folder(filepath.Join(deps.DataDir, "exports")), Archives: archives.New(deps.Files),
+		Tx: deps.DB, Events: deps.Events, Clock: deps.Clock,
+	})
+	return m, nil
+}
+
+// sources returns the modules that hold something of people.
+func (m *Module) sources() []app.Source {
+	var all []app.Source
+	if m.modules == nil {
+		return all
+	}
+	for _, described := range m.modules() {
+		if described.Exporter != nil {
+			all = append(all, app.Source{Name: described.Name, Exporter: described.Exporter})
+		}
+	}
+	return all
 }
 
 // Directory returns the port that other modules may ask.
@@ -87,7 +115,10 @@ func (m *Module) Describe() module.Descriptor {
 	return module.Descriptor{
 		Name:    "users",
 		Summary: "People: who they are, how they sign in, what they may do.",
-		Routes:  func(r *httpserver.Router) { httpapi.Register(r, m.app, m.deps.Verifier) },
+		Routes: func(r *httpserver.Router) {
+			httpapi.Register(r, m.app, m.deps.Verifier)
+			httpapi.RegisterExports(r, m.exports)
+		},
 		Ports: []module.Port{
 			{Name: "users.Directory", Summary: "a user's name, address and state; who the administrators are"},
 			{Name: "auth.Accounts", Summary: "whom a verified token stands for"},
@@ -95,19 +126,22 @@ func (m *Module) Describe() module.Descriptor {
 		},
 		Publishes: users.Published(),
 		Consumes:  consumers.All(m.app),
-		Jobs:      jobs.Kinds(m.app),
+		Jobs:      slices.Concat(jobs.Kinds(m.app), jobs.ExportKinds(m.exports)),
 		Models:    store.Models(),
 		Tables: []module.Table{
 			{Name: "users", Summary: "one row a person", Owner: "id"},
 			{Name: "users_identities", Summary: "which subject of which issuer is whom", Owner: "user_id"},
 			{Name: "users_tombstones", Summary: "hashes, with a key, of the ids and identities that nobody gets again"},
 			{Name: "users_api_keys", Summary: "what programs call with, by hash", Owner: "user_id"},
+			{Name: "users_exports", Summary: "one row for each archive with a person's data, as long as that is kept; nobody's until it is removed once the user is gone", Owner: "user_id"},
 			{Name: "users_webhooks", Summary: "what identity providers posted, for 30 days; sealed until it was processed, then empty"},
 		},
 		Settings: m.deps.Settings.Group(),
 		Reporter: reporter{m.app},
+		Exporter: app.NewExporter(store.New(m.deps.DB, m.deps.Keyring)),
 		Eraser:   m.app,
 		Seeder:   seeder{m.app, m.deps.Issuer},
+		Meet:     func(modules func() []module.Descriptor) { m.modules = modules },
 	}
 }
 

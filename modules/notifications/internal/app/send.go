@@ -306,6 +306,8 @@ func (a *App) content(ctx context.Context, letter domain.Letter, sealed envelope
 		return domain.Welcome{Name: user.FullName}, nil
 	case domain.ProjectDeleted{}.Template():
 		return a.projectDeleted(ctx, letter)
+	case domain.DataExportReady{}.Template():
+		return a.exportReady(letter)
 	case domain.Contact{}.Template():
 		return a.readContact(ctx, letter.Data[contactID])
 	}
@@ -326,4 +328,10 @@ func (a *App) projectDeleted(ctx context.Context, letter domain.Letter) (domain.
 		return nil, err
 	}
 	return domain.ProjectDeleted{Name: project.Name, Days: keptDays}, nil
+}
+
+// exportReady leads to where the web app shows the export, to who is signed in: the address is no secret.
+func (a *App) exportReady(letter domain.Letter) (domain.Content, error) {
+	expires, err := time.Parse(time.RFC3339, letter.Data["expires"])
+	return domain.DataExportReady{Link: a.identity.Home + "/exports/" + letter.Data["export_id"], Expires: expires}, err
 }

@@ -52,6 +52,13 @@ func All(notifications *app.App) []events.Consumer {
 					Data: domain.Data{"issuer": event.Issuer},
 				})
 			}),
+		events.On(events.Consumer{Name: "notifications.export_ready", Summary: "tells a user where the archive with all data is"},
+			func(ctx context.Context, event users.ExportReady, envelope events.Envelope) error {
+				return notify(ctx, envelope, app.Notice{
+					User: event.UserID, Kind: domain.KindDataExport, Topic: domain.DataExportReady{}.Template(),
+					Data: domain.Data{"export_id": event.ExportID, "expires": event.ExpiresAt.Format(time.RFC3339)},
+				})
+			}),
 		events.On(events.Consumer{Name: "notifications.project_deleted", Summary: "tells the owner that a project is gone"},
 			func(ctx context.Context, event projects.ProjectDeleted, envelope events.Envelope) error {
 				return notify(ctx, envelope, app.Notice{

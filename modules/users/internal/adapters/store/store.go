@@ -66,7 +66,7 @@ func (identityRow) TableName() string { return "users_identities" }
 
 // Models returns the rows of this store, for the schema tooling.
 func Models() []any {
-	return []any{&userRow{}, &identityRow{}, &keyRow{}, &webhookRow{}, &tombstoneRow{}}
+	return []any{&userRow{}, &identityRow{}, &keyRow{}, &webhookRow{}, &tombstoneRow{}, &exportRow{}}
 }
 
 // Store is an app.Store in the database.

@@ -110,9 +110,16 @@ func (s *Store) Erase(ctx context.Context, user id.Scope, at time.Time) (map[str
 	if err := s.bury(ctx, at, registered, idText(user.User)); err != nil {
 		return nil, err
 	}
+	exports, err := s.releaseExports(ctx, user, at)
+	if err != nil {
+		return nil, err
+	}
 	erased, err := s.db.Erase(ctx, "user_id", user.User, "users_api_keys", "users_identities")
 	if err != nil {
 		return nil, err
+	}
+	if exports > 0 {
+		erased["users_exports"] = exports
 	}
 	rows, err := s.db.Erase(ctx, "id", user.User, "users")
 	erased["users"] = rows["users"]
