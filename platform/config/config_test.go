@@ -696,7 +696,7 @@ func TestDescribe(t *testing.T) {
 // Who asked for a free port is reached at the one it got, but where a URL was set.
 func TestAFreePortIsInTheURL(t *testing.T) {
 	for set, want := range map[string]string{"": "http://localhost:4711", "https://api.example.com": "https://api.example.com"} {
-		environ := vars{"PORT": "0"}
+		environ := desk(t).with(vars{"PORT": "0"})
 		if set != "" {
 			environ["PUBLIC_URL"] = set
 		}
