@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/omnistack/omnistack/platform/database"
 	"github.com/omnistack/omnistack/platform/testkit"
@@ -31,33 +30,16 @@ func TestAKilledProgramLosesNoCall(t *testing.T) {
 		var mu sync.Mutex
 		for range 5 {
 			p := s.start()
-			var working sync.WaitGroup
-			enough := make(chan struct{})
-			count := 0
-			wanted := 20 + rand.IntN(100)
-			for i := range askers {
-				working.Go(func() {
-					for {
-						id, err := ask(p.host, token, i%2 == 0)
-						if err != nil {
-							return // the program is gone
-						}
-						mu.Lock()
-						answered[id] = true
-						if count++; count == wanted {
-							close(enough)
-						}
-						mu.Unlock()
-					}
-				})
-			}
-			select {
-			case <-enough:
-			case <-time.After(patience):
-				t.Fatal("nobody is answered")
-			}
-			p.kill()
-			working.Wait()
+			p.killAmid(askers, 20+rand.Int64N(100), func(i int) error {
+				id, err := ask(p.host, token, i%2 == 0)
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				answered[id] = true
+				return nil
+			})
 		}
 
 		held := testkit.Rows(t, s.db, "ai_holds", "")

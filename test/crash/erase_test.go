@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 
@@ -17,17 +16,6 @@ import (
 
 // leavers are how many people leave at once.
 const leavers = 60
-
-// call makes one call for a user.
-func (s *site) call(host, method, path, subject, body string) answer {
-	request, err := http.NewRequest(method, "http://"+host+path, strings.NewReader(body))
-	if err != nil {
-		return answer{err: err}
-	}
-	request.Header.Set("Authorization", "Bearer "+s.token(subject))
-	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}} // a kept one repeats by itself
-	return read(client.Do(request))
-}
 
 // everyLeaver runs the function for all who leave at once, and returns when all have ended.
 func everyLeaver(run func(subject string)) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/omnistack/omnistack/platform/blob"
 	"github.com/omnistack/omnistack/platform/clock"
@@ -27,44 +25,25 @@ import (
 // file that was said to be ready is whole, and in the end nothing is kept that is nobody's.
 func TestAKilledProgramOrphansNoFile(t *testing.T) {
 	eachEngine(t, func(t *testing.T, s *site) {
-		token := s.token("alice")
 		var mu sync.Mutex
 		said := map[string]bool{} // the ids of files that are ready, and nobody wanted to delete
 		for range 4 {
 			p := s.start()
-			answered, err := call(p.host, token, http.MethodPost, "/api/v1/app/projects", `{"name": "Apollo"}`)
+			answered, err := object(s.call(p.host, http.MethodPost, projects, "alice", `{"name": "Apollo"}`))
 			if err != nil {
 				t.Fatal(err)
 			}
-			files := fmt.Sprintf("/api/v1/app/projects/%s/files", answered["id"])
-			var working sync.WaitGroup
-			enough := make(chan struct{})
-			count, wanted := 0, 20+rand.IntN(60)
-			for i := range 6 {
-				working.Go(func() {
-					for {
-						ready, err := keep(p.host, token, files, i%3 == 0)
-						if err != nil {
-							return // the program is gone
-						}
-						mu.Lock()
-						if count++; count == wanted {
-							close(enough)
-						}
-						if ready != "" {
-							said[ready] = true
-						}
-						mu.Unlock()
-					}
-				})
-			}
-			select {
-			case <-enough:
-			case <-time.After(patience):
-				t.Fatal("no file is ready")
-			}
-			p.kill()
-			working.Wait()
+			files := fmt.Sprintf("%s/%s/files", projects, answered["id"])
+			p.killAmid(6, 20+rand.Int64N(60), func(i int) error {
+				ready, err := s.keep(p.host, files, i%3 == 0)
+				if err != nil || ready == "" {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				said[ready] = true
+				return nil
+			})
 		}
 
 		s.start()
@@ -123,8 +102,9 @@ func TestAKilledProgramOrphansNoFile(t *testing.T) {
 const content = "this was kept"
 
 // keep uploads a file and completes it, and perhaps deletes it. It returns the id of one that is ready, "" for one that was deleted.
-func keep(host, token, files string, forget bool) (ready string, err error) {
-	begun, err := call(host, token, http.MethodPost, files, fmt.Sprintf(`{"filename": "a.txt", "content_type": "text/plain", "size": %d}`, len(content)))
+func (s *site) keep(host, files string, forget bool) (ready string, err error) {
+	begun, err := object(s.call(host, http.MethodPost, files, "alice",
+		fmt.Sprintf(`{"filename": "a.txt", "content_type": "text/plain", "size": %d}`, len(content))))
 	if err != nil {
 		return "", err
 	}
@@ -135,46 +115,28 @@ func keep(host, token, files string, forget bool) (ready string, err error) {
 		return "", err
 	}
 	request.Header.Set("Content-Type", "text/plain")
-	request.Header.Set("X-Forwarded-Proto", "https")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("the upload is answered %d %.300s, %w", answer.StatusCode, text, err)
+	if put := read(http.DefaultClient.Do(request)); !put.good() {
+		return "", fmt.Errorf("the upload: %s", put)
 	}
 	id := fmt.Sprint(begun["id"])
-	if _, err := call(host, token, http.MethodPost, files+"/"+id+"/complete", ""); err != nil || !forget {
-		return id, err
+	if completed := s.call(host, http.MethodPost, files+"/"+id+"/complete", "alice", ""); !completed.good() {
+		return "", fmt.Errorf("completing: %s", completed)
 	}
-	_, err = call(host, token, http.MethodDelete, files+"/"+id, "")
-	return "", err
+	if !forget {
+		return id, nil
+	}
+	if deleted := s.call(host, http.MethodDelete, files+"/"+id, "alice", ""); !deleted.good() {
+		return "", fmt.Errorf("deleting: %s", deleted)
+	}
+	return "", nil
 }
 
-// call sends a request and returns the object of the answer. What isn't good is an error.
-func call(host, token, method, path, body string) (map[string]any, error) {
-	request, err := http.NewRequest(method, "http://"+host+path, strings.NewReader(body))
-	if err != nil {
-		return nil, err
+// object returns the JSON of an answer that is good.
+func object(a answer) (map[string]any, error) {
+	if !a.good() {
+		return nil, fmt.Errorf("%s", a)
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode/100 != 2 {
-		return nil, fmt.Errorf("%s %s is answered %d %.300s, %w", method, path, answer.StatusCode, text, err)
-	}
-	if len(text) == 0 {
-		return nil, nil
-	}
-	var object map[string]any
-	err = json.Unmarshal(text, &object)
-	return object, err
+	var value map[string]any
+	err := json.Unmarshal(a.body, &value)
+	return value, err
 }

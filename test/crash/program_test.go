@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -183,6 +185,42 @@ func probe(host, path string) int {
 	}
 	answer.Body.Close()
 	return answer.StatusCode
+}
+
+// call makes one call for a user.
+func (s *site) call(host, method, path, subject, body string) answer {
+	request, err := http.NewRequest(method, "http://"+host+path, strings.NewReader(body))
+	if err != nil {
+		return answer{err: err}
+	}
+	request.Header.Set("Authorization", "Bearer "+s.token(subject))
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}} // a kept one repeats by itself
+	return read(client.Do(request))
+}
+
+// killAmid has workers do something over and over, each with its number, and kills the program when it was done that many times. It
+// returns when all have stopped, which an error does.
+func (p *program) killAmid(workers int, times int64, do func(worker int) error) {
+	p.t.Helper()
+	var working sync.WaitGroup
+	var done atomic.Int64
+	enough := make(chan struct{})
+	for worker := range workers {
+		working.Go(func() {
+			for do(worker) == nil { // until the program is gone
+				if done.Add(1) == times {
+					close(enough)
+				}
+			}
+		})
+	}
+	select {
+	case <-enough:
+	case <-time.After(patience):
+		p.t.Fatal("nothing is done")
+	}
+	p.kill()
+	working.Wait()
 }
 
 // kill ends the program as nothing can be survived: it has no chance to do anything more.
