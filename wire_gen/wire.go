@@ -57,7 +57,7 @@ func Build(ctx context.Context, settings *Settings, roles Roles, log *zap.Logger
 
 // buildModules puts the modules together over the given platform.
 func buildModules(settings *Settings, db *database.DB, events events.Publisher, background *jobs.Client, keys *keyring.Keyring, log *zap.Logger,
-	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, erasing *erasure.Erasure, clock clock.Clock, providers []*auth.Provider, files blob.Store,
-	removals *blob.Removals) (*Modules, error) {
+	cursors page.Cursors, principals *auth.PrincipalCache, verifier *auth.Verifier, erasing *erasure.Erasure, clock clock.Clock,
+	providers []*auth.Provider, files blob.Store, removals *blob.Removals) (*Modules, error) {
 	panic(wire.Build(moduleSet))
 }

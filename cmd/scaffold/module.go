@@ -26,8 +26,8 @@ func newModule() *cobra.Command {
 		Use:   "module NAME",
 		Short: "Write a new module, and join it to the product",
 		Long: "Writes a bounded context with one aggregate that users own: its contract with events, domain, use cases, store,\n" +
-			"HTTP operations, a consumer, a job, fakes and tests; then its migrations, its place in wire_gen and its canvas.\n" +
-			"NAME is the plural, in one word of small letters, such as invoices; it is also the name of the table and the path.\n" +
+			"HTTP operations, what exports and erases a user's data, a job, fakes and tests; then its migrations, its place in\n" +
+			"wire_gen and its canvas. NAME is the plural, in one word of small letters, such as invoices; it is also the name of the table and the path.\n" +
 			"Fields are name:type, with a ? behind it for one that can be null. Types are string (one line), text, int, bool and\n" +
 			"time; a string or text has its most characters in brackets, such as string(40). A thin module has no domain of its own: for\n" +
 			"what is little more than a record, its entity stands with the use cases.",

@@ -8,6 +8,8 @@
 // An upload URL may be used again until it expires. The last use wins, whole. So what was looked at may change afterwards:
 // whoever accepts an upload copies it to a key that no URL was made for, and looks at that.
 //
+// No transaction spans a database and a store. Removals see to it that no file is left behind all the same, whenever a process dies.
+//
 // A file is put in one request, 5 GiB at most, which is as much as S3 takes in one, and as it takes to copy. So there are no
 // parts to put together, and none are left behind by an upload that breaks off.
 //
