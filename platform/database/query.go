@@ -2,6 +2,7 @@ package database
 
 import (
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 )
@@ -59,4 +60,12 @@ func Scalar[T any](row Row) (T, error) {
 // Containing returns the pattern of a text anywhere in a column, for LIKE ? ESCAPE '\'. What LIKE gives a meaning has none.
 func Containing(text string) string {
 	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+}
+
+// InUTC returns a time that was scanned as it is used everywhere else, nil for null: PostgreSQL's driver gives it the machine's zone.
+func InUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	return new(at.UTC())
 }

@@ -81,7 +81,7 @@ func toJob(row *rivertype.JobRow) Job {
 	job := Job{
 		ID: strconv.FormatInt(row.ID, 10), Kind: row.Kind, State: string(row.State), Queue: row.Queue, Priority: row.Priority,
 		Attempt: row.Attempt, MaxAttempts: row.MaxAttempts, Errors: make([]JobError, len(row.Errors)),
-		CreatedAt: row.CreatedAt.UTC(), ScheduledAt: row.ScheduledAt.UTC(), AttemptedAt: inUTC(row.AttemptedAt), FinalizedAt: inUTC(row.FinalizedAt),
+		CreatedAt: row.CreatedAt.UTC(), ScheduledAt: row.ScheduledAt.UTC(), AttemptedAt: database.InUTC(row.AttemptedAt), FinalizedAt: database.InUTC(row.FinalizedAt),
 		Progress: kept.Progress, Result: kept.Result,
 	}
 	if kept.Owner != "" {
@@ -92,13 +92,6 @@ func toJob(row *rivertype.JobRow) Job {
 		job.Errors[i] = JobError{At: failed.At.UTC(), Attempt: failed.Attempt, Error: telemetry.Mask(failed.Error)}
 	}
 	return job
-}
-
-func inUTC(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	return new(at.UTC())
 }
 
 func toObject(row *rivertype.JobRow) *httpserver.Object[Job] {

@@ -175,7 +175,7 @@ func scanOwnJob(row database.Row) (OwnJob, error) {
 	kept := metadataOf(&found)
 	job := OwnJob{
 		ID: strconv.FormatInt(found.ID, 10), Kind: found.Kind, State: states[found.State], Progress: kept.Progress,
-		CreatedAt: found.CreatedAt.UTC(), FinishedAt: inUTC(found.FinalizedAt),
+		CreatedAt: found.CreatedAt.UTC(), FinishedAt: database.InUTC(found.FinalizedAt),
 	}
 	if found.State == rivertype.JobStateCompleted { // else it is of an attempt that failed
 		job.Result = kept.Result

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/omnistack/omnistack/modules/billing/internal/app"
 	"github.com/omnistack/omnistack/platform/database"
@@ -48,14 +47,7 @@ func (s *Store) ExportInvoices(ctx context.Context, user id.Scope, after *app.Ex
 			var invoice app.ExportedInvoice
 			err := found.Scan(&invoice.ID, &invoice.SubscriptionID, &invoice.Number, &invoice.Status, &invoice.Due, &invoice.Paid,
 				&invoice.Refunded, &invoice.Currency, &invoice.Attempts, &invoice.NextAttemptAt, &invoice.URL, &invoice.CreatedAt)
-			invoice.NextAttemptAt, invoice.CreatedAt = inUTC(invoice.NextAttemptAt), invoice.CreatedAt.UTC()
+			invoice.NextAttemptAt, invoice.CreatedAt = database.InUTC(invoice.NextAttemptAt), invoice.CreatedAt.UTC()
 			return invoice, err
 		})
-}
-
-func inUTC(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	return new(at.UTC())
 }

@@ -97,7 +97,7 @@ func scanNotification(found database.Row) (domain.Notification, error) {
 	if err == nil {
 		err = json.Unmarshal([]byte(data), &n.Data)
 	}
-	n.ReadAt, n.CreatedAt = inUTC(n.ReadAt), n.CreatedAt.UTC()
+	n.ReadAt, n.CreatedAt = database.InUTC(n.ReadAt), n.CreatedAt.UTC()
 	return n, err
 }
 
@@ -115,8 +115,8 @@ func scanLetter(found database.Row) (domain.Letter, error) {
 	if err == nil && data != nil {
 		err = json.Unmarshal([]byte(*data), &l.Data)
 	}
-	l.CreatedAt, l.ExpiresAt = l.CreatedAt.UTC(), inUTC(l.ExpiresAt)
-	l.ClaimedUntil, l.EndedAt, l.UnansweredSince = inUTC(l.ClaimedUntil), inUTC(l.EndedAt), inUTC(l.UnansweredSince)
+	l.CreatedAt, l.ExpiresAt = l.CreatedAt.UTC(), database.InUTC(l.ExpiresAt)
+	l.ClaimedUntil, l.EndedAt, l.UnansweredSince = database.InUTC(l.ClaimedUntil), database.InUTC(l.EndedAt), database.InUTC(l.UnansweredSince)
 	return l, err
 }
 
@@ -138,13 +138,6 @@ func linesOf(off []domain.Choice) string {
 		lines.WriteString(choice.Kind + " " + string(choice.Channel) + "\n")
 	}
 	return lines.String()
-}
-
-func inUTC(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	return new(at.UTC())
 }
 
 // jsonOf returns the data as JSON, nil for none.

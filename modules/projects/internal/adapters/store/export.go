@@ -27,8 +27,6 @@ func scanExported(found database.Row) (app.ExportedProject, error) {
 	err := found.Scan(&project.ID, &project.Name, &project.Description, &project.OwnerID, &project.CreatedAt, &project.UpdatedAt,
 		&project.DeletedAt)
 	project.CreatedAt, project.UpdatedAt = project.CreatedAt.UTC(), project.UpdatedAt.UTC()
-	if project.DeletedAt != nil {
-		project.DeletedAt = new(project.DeletedAt.UTC())
-	}
+	project.DeletedAt = database.InUTC(project.DeletedAt)
 	return project, err
 }

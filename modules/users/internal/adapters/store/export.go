@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -24,7 +23,7 @@ func (s *Store) ExportProfile(ctx context.Context, user id.Scope) (app.ExportedP
 			var p app.ExportedProfile
 			err := row.Scan(&p.ID, &p.Email, &p.EmailVerified, &p.FullName, &p.AvatarURL, &p.Role, &p.IsActive, &p.CustomerID,
 				&p.SubscriptionStatus, &p.SubscriptionPlan, &p.LastLoginAt, &p.LoginCount, &p.CreatedAt, &p.UpdatedAt)
-			p.LastLoginAt, p.CreatedAt, p.UpdatedAt = inUTC(p.LastLoginAt), p.CreatedAt.UTC(), p.UpdatedAt.UTC()
+			p.LastLoginAt, p.CreatedAt, p.UpdatedAt = database.InUTC(p.LastLoginAt), p.CreatedAt.UTC(), p.UpdatedAt.UTC()
 			return p, err
 		})
 	if errors.Is(err, gorm.ErrRecordNotFound) {
@@ -83,11 +82,4 @@ func (s *Store) ExportExports(ctx context.Context, user id.Scope, after *app.Exp
 			export, err := scanExport(row)
 			return app.ExportedExport{ID: export.ID, Status: string(export.Status), CreatedAt: export.CreatedAt, ExpiresAt: export.ExpiresAt}, err
 		})
-}
-
-func inUTC(at *time.Time) *time.Time {
-	if at == nil {
-		return nil
-	}
-	return new(at.UTC())
 }

@@ -46,7 +46,7 @@ const exportFields = "SELECT id, coalesce(user_id, ''), status, done, total, obj
 func scanExport(row database.Row) (domain.Export, error) {
 	var e domain.Export
 	err := row.Scan(&e.ID, &e.Owner.User, &e.Status, &e.Done, &e.Total, &e.Object, &e.CreatedAt, &e.ExpiresAt, &e.DueAt)
-	e.CreatedAt, e.ExpiresAt, e.DueAt = e.CreatedAt.UTC(), inUTC(e.ExpiresAt), e.DueAt.UTC()
+	e.CreatedAt, e.ExpiresAt, e.DueAt = e.CreatedAt.UTC(), database.InUTC(e.ExpiresAt), e.DueAt.UTC()
 	return e, err
 }
 
