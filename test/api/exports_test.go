@@ -80,6 +80,12 @@ func TestTheLifeOfAnExport(t *testing.T) {
 		c.uploaded(t, bob, "bobs.txt", "what Bob wrote\n")
 		gone := alice.Do(t, "POST", projects, testkit.Body(`{"name": "Regretted"}`)).Want(201).Header.Get("Location")
 		alice.Do(t, "DELETE", gone).Want(204)
+		mailed := func(template string) func() bool {
+			return func() bool {
+				return testkit.Rows(t, c.DB, "notifications_mails", "user_id = 'alice' AND template = '"+template+"' AND state = 'sent'") == 1
+			}
+		}
+		apptest.Await(t, "the mail about the deletion", mailed("project_deleted"))
 		key := alice.Do(t, "POST", api+"/app/api-keys", testkit.Body(`{"name": "My script", "scopes": ["read"]}`)).Want(201)
 
 		asked := alice.Do(t, "POST", exports).Want(202).WantJSON("status", "queued")
@@ -133,9 +139,7 @@ func TestTheLifeOfAnExport(t *testing.T) {
 			}
 		}
 
-		apptest.Await(t, "the mail", func() bool {
-			return testkit.Rows(t, c.DB, "notifications_mails", "user_id = 'alice' AND template = 'data_export_ready' AND state = 'sent'") == 1
-		})
+		apptest.Await(t, "the mail about the export", mailed("data_export_ready"))
 		sent := mails(t, c.App)
 		if mail := sent[len(sent)-1]; !strings.Contains(mail, "/exports/"+asked.Text("id")) || !strings.Contains(mail, "alice@example.com") ||
 			strings.Contains(mail, c.archived(t)[0]) {
