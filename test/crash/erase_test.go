@@ -17,15 +17,6 @@ import (
 // leavers are how many people leave at once.
 const leavers = 60
 
-// everyLeaver runs the function for all who leave at once, and returns when all have ended.
-func everyLeaver(run func(subject string)) {
-	var running sync.WaitGroup
-	for number := range leavers {
-		running.Go(func() { run(fmt.Sprint("leaver-", number)) })
-	}
-	running.Wait()
-}
-
 // wantWhole checks that no module has erased in part, or without a receipt: of projects there is one or the other.
 func (s *site) wantWhole(when string) (erased int) {
 	s.t.Helper()
@@ -47,7 +38,7 @@ func (s *site) wantWhole(when string) (erased int) {
 func TestAKilledProgramErasesWhole(t *testing.T) {
 	eachEngine(t, func(t *testing.T, s *site) {
 		p := s.start()
-		everyLeaver(func(subject string) {
+		everyone(leavers, func(subject string) {
 			for range 2 {
 				if made := s.call(p.host, http.MethodPost, projects, subject, `{"name": "Apollo"}`); !made.good() {
 					t.Errorf("%s: %s", subject, made)
@@ -57,7 +48,7 @@ func TestAKilledProgramErasesWhole(t *testing.T) {
 		for round := range 3 {
 			var running sync.WaitGroup
 			running.Go(func() {
-				everyLeaver(func(subject string) { _ = s.call(p.host, http.MethodDelete, "/api/v1/app/users/me", subject, "") })
+				everyone(leavers, func(subject string) { _ = s.call(p.host, http.MethodDelete, "/api/v1/app/users/me", subject, "") })
 			})
 			before := testkit.Rows(t, s.db, "erasure_receipts", "")
 			enough := min(before+1+rand.IntN(leavers*(round+1)), leavers*7)
@@ -68,7 +59,7 @@ func TestAKilledProgramErasesWhole(t *testing.T) {
 			p = s.start()
 			t.Logf("kill %d: %d are erased; ready again after %s", round+1, erased, p.took)
 		}
-		everyLeaver(func(subject string) {
+		everyone(leavers, func(subject string) {
 			if left := s.call(p.host, http.MethodDelete, "/api/v1/app/users/me", subject, ""); left.status != http.StatusAccepted && left.status != http.StatusForbidden {
 				t.Errorf("%s: %s", subject, left)
 			}

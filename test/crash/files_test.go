@@ -3,21 +3,16 @@
 package crash
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/omnistack/omnistack/platform/blob"
-	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
-	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/test/apptest"
 )
 
@@ -47,32 +42,16 @@ func TestAKilledProgramOrphansNoFile(t *testing.T) {
 		}
 
 		s.start()
-		err := s.db.WithinTx(t.Context(), func(ctx context.Context) error { // as if time had gone by
-			for _, statement := range []string{
-				"UPDATE blob_removals SET due_at = '2026-01-01 00:00:00+00:00'", "UPDATE projects_files SET expires_at = '2026-01-01 00:00:00+00:00'",
-			} {
-				if err := s.db.Tx(ctx).Exec(statement).Error; err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+		for _, statement := range []string{ // as if time had gone by
+			"UPDATE blob_removals SET due_at = '2026-01-01 00:00:00+00:00'", "UPDATE projects_files SET expires_at = '2026-01-01 00:00:00+00:00'",
+		} {
+			s.change(statement)
 		}
 		apptest.Work(t, s.db, "projects.forget_expired")
 		apptest.Work(t, s.db, "blob.remove_due")
 
-		store, err := blob.OpenLocal(filepath.Join(s.folder, "blobs"), keyring.New("", ""), "", clock.System{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer store.Close()
 		var kept []string
-		for object, err := range store.List(t.Context(), "") {
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, object := range stored(t, s.files(), "") {
 			if object.Size != int64(len(content)) {
 				t.Errorf("%s has %d bytes", object.Key, object.Size)
 			}

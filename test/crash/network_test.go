@@ -87,21 +87,3 @@ func TestTheNetworkMayBeBad(t *testing.T) {
 	s.wantSound()
 	p.stop()
 }
-
-// await returns when a query of one number finds zero.
-func (s *site) await(what, query string) {
-	s.t.Helper()
-	deadline := time.Now().Add(3 * time.Minute) // the reconciler begins after half a minute
-	for tick := time.Tick(100 * time.Millisecond); ; <-tick {
-		left, err := database.One(s.db.Read(s.t.Context()).Raw(query), database.Scalar[int64])
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if left == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("waited in vain for %s: %d are left", what, left)
-		}
-	}
-}

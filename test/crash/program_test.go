@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -21,7 +22,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omnistack/omnistack/platform/blob"
+	"github.com/omnistack/omnistack/platform/clock"
 	"github.com/omnistack/omnistack/platform/database"
+	"github.com/omnistack/omnistack/platform/keyring"
 	"github.com/omnistack/omnistack/platform/testkit"
 	"github.com/omnistack/omnistack/test/apptest"
 )
@@ -196,6 +200,66 @@ func (s *site) call(host, method, path, subject, body string) answer {
 	request.Header.Set("Authorization", "Bearer "+s.token(subject))
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}} // a kept one repeats by itself
 	return read(client.Do(request))
+}
+
+// everyone runs the function for so many people at once, and returns when all have ended.
+func everyone(people int, run func(subject string)) {
+	var running sync.WaitGroup
+	for number := range people {
+		running.Go(func() { run(fmt.Sprint("person-", number)) })
+	}
+	running.Wait()
+}
+
+// change runs a statement as nobody does it in the product.
+func (s *site) change(statement string) {
+	s.t.Helper()
+	err := s.db.WithinTx(s.t.Context(), func(ctx context.Context) error { return s.db.Tx(ctx).Exec(statement).Error })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// await returns when a query of one number finds zero.
+func (s *site) await(what, query string) {
+	s.t.Helper()
+	deadline := time.Now().Add(3 * time.Minute) // the reconciler begins after half a minute
+	for tick := time.Tick(100 * time.Millisecond); ; <-tick {
+		left, err := database.One(s.db.Read(s.t.Context()).Raw(query), database.Scalar[int64])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if left == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("waited in vain for %s: %d are left", what, left)
+		}
+	}
+}
+
+// files returns the store in which the programs keep files.
+func (s *site) files() blob.Store {
+	s.t.Helper()
+	store, err := blob.OpenLocal(filepath.Join(s.folder, "blobs"), keyring.New("", ""), "", clock.System{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(store.Close)
+	return store
+}
+
+// stored returns the files of a store whose keys begin with the prefix.
+func stored(t *testing.T, files blob.Store, prefix string) []blob.Object {
+	t.Helper()
+	var all []blob.Object
+	for object, err := range files.List(t.Context(), prefix) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, object)
+	}
+	return all
 }
 
 // killAmid has workers do something over and over, each with its number, and kills the program when it was done that many times. It

@@ -4,11 +4,13 @@ package archives
 import (
 	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"time"
 
 	"github.com/omnistack/omnistack/modules/users/internal/app"
@@ -37,25 +39,35 @@ func (a Archives) Download(ctx context.Context, key, filename string, expires ti
 	return a.files.PresignDownload(ctx, key, filename, expires)
 }
 
-// Folder is an app.Bundles whose files grow in a folder of this machine, "" for that of the system.
+// Folder is an app.Bundles whose files grow in a folder of this machine, in which there is nothing else.
 type Folder string
 
 var _ app.Bundles = Folder("")
 
+// growing is the pattern of what files are called before they have no name.
+const growing = "export-*.zip"
+
 // New begins a ZIP file. It has no name in the folder any more when New returns, so that it goes with the process, however that ends.
-// Where a file that is open can't be removed, as on Windows, it goes when it is closed.
+// Where a file that is open can't be removed, as on Windows, it goes when it is closed. What a process left that was killed before
+// either goes first.
 func (f Folder) New(at time.Time) (app.Bundle, error) {
-	if f != "" {
-		if err := os.MkdirAll(string(f), 0o700); err != nil {
-			return nil, err
-		}
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return nil, err
 	}
-	file, err := os.CreateTemp(string(f), "export-*.zip")
+	left, err := filepath.Glob(filepath.Join(string(f), growing))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range left {
+		_ = os.Remove(name) // if it can't be it is in use
+	}
+	file, err := os.CreateTemp(string(f), growing)
 	if err != nil {
 		return nil, err
 	}
 	b := &bundle{file: file, zip: zip.NewWriter(file), at: at}
-	b.named = os.Remove(file.Name()) != nil
+	err = os.Remove(file.Name())
+	b.named = err != nil && !errors.Is(err, fs.ErrNotExist) // another New may have been quicker
 	return b, nil
 }
 

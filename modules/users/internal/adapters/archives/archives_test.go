@@ -14,6 +14,12 @@ import (
 
 func TestABundleHasItsFoldersAndLeavesNothing(t *testing.T) {
 	place := filepath.Join(t.TempDir(), "exports")
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(place, "export-1.zip"), nil, 0o600); err != nil { // a process was killed as it began one
+		t.Fatal(err)
+	}
 	bundle, err := archives.Folder(place).New(time.Date(2026, 5, 6, 7, 8, 10, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
