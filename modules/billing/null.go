@@ -17,5 +17,5 @@ func (Null) Of(context.Context, id.Scope) (Plan, error) { return Null{}.Plan(Fre
 
 // Plan returns the plan that includes everything.
 func (Null) Plan(string) Plan {
-	return Plan{Name: Free, Projects: Unlimited, StorageBytes: Unlimited, RateFactor: 1, AIBudget: Unlimited, AIRoutes: []string{"*"}}
+	return Plan{Name: Free, Projects: Unlimited, StorageBytes: Unlimited, FileBytes: Unlimited, RateFactor: 1, AIBudget: Unlimited, AIRoutes: []string{"*"}}
 }

@@ -24,6 +24,7 @@ type Plan struct {
 	Name         string   // such as "free" or "pro"
 	Projects     int64    // how many projects a user may have; Unlimited for any number
 	StorageBytes int64    // how much a user may store; Unlimited for any amount
+	FileBytes    int64    // how large one file may be; Unlimited for any size
 	RateFactor   int      // how many times the limit of calls the user has; 1 or more
 	AIBudget     int64    // what AI may cost a month, in US cents; Unlimited for any amount
 	AIRoutes     []string // the routes of AI that are open; "*" for all

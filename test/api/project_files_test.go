@@ -286,8 +286,8 @@ func TestAPlanLimitsStorage(t *testing.T) {
 		alice := app.User(t, "alice")
 		files := projectFiles(t, alice)
 		var let, refused atomic.Int64
-		together(10, func(int) {
-			switch answer := alice.Do(t, "POST", files, described(t, "a.txt", "text/plain", 24<<20)); answer.Status {
+		together(20, func(int) {
+			switch answer := alice.Do(t, "POST", files, described(t, "a.txt", "text/plain", 8<<20)); answer.Status {
 			case http.StatusCreated:
 				let.Add(1)
 			case http.StatusPaymentRequired:
@@ -296,11 +296,13 @@ func TestAPlanLimitsStorage(t *testing.T) {
 				t.Errorf("answered %d %s", answer.Status, answer.Body)
 			}
 		})
-		if let.Load() != 4 || refused.Load() != 6 {
+		if let.Load() != 12 || refused.Load() != 8 {
 			t.Fatalf("%d are let in and %d refused", let.Load(), refused.Load())
 		}
 		alice.Do(t, "POST", files, described(t, "a.txt", "text/plain", 5<<20)).WantError(402, "PAYMENT_REQUIRED").
 			WantJSON("error.details.limit", float64(100<<20)).WantJSON("error.details.used", float64(96<<20))
+		alice.Do(t, "POST", files, described(t, "a.txt", "text/plain", 10<<20+1)).WantError(402, "PAYMENT_REQUIRED").
+			WantJSON("error.details.limit_bytes", float64(10<<20))
 		alice.Do(t, "DELETE", files+"/"+alice.Do(t, "GET", files).Want(200).Text("items.0.id")).Want(204)
 		alice.Do(t, "POST", files, described(t, "a.txt", "text/plain", 5<<20)).Want(201)
 	}, apptest.BuiltInPlans)

@@ -31,7 +31,7 @@ func (a *App) Of(ctx context.Context, user id.Scope) (billing.Plan, error) {
 func (a *App) Plan(name string) billing.Plan {
 	plan, _ := a.rules.Catalog.Plan(name)
 	return billing.Plan{
-		Name: plan.Name, Projects: plan.Projects, StorageBytes: plan.StorageBytes, RateFactor: plan.RateFactor,
-		AIBudget: plan.AIBudget, AIRoutes: plan.AIRoutes,
+		Name: plan.Name, Projects: plan.Projects, StorageBytes: plan.StorageBytes, FileBytes: plan.FileBytes,
+		RateFactor: plan.RateFactor, AIBudget: plan.AIBudget, AIRoutes: plan.AIRoutes,
 	}
 }

@@ -27,6 +27,7 @@ type Plan struct {
 	Name         string
 	Projects     int64    // Unlimited for any number
 	StorageBytes int64    // Unlimited for any amount
+	FileBytes    int64    // of one file; Unlimited for any size
 	RateFactor   int      // how many times the limit of calls
 	AIBudget     int64    // a month, in US cents; Unlimited for any amount
 	AIRoutes     []string // "*" for all
@@ -53,7 +54,7 @@ func NewCatalog(plans []Plan) (Catalog, error) {
 			return Catalog{}, fmt.Errorf("the plan %q has no name, or that of another", plan.Name)
 		}
 		names[plan.Name] = true
-		if plan.Projects < Unlimited || plan.StorageBytes < Unlimited || plan.AIBudget < Unlimited {
+		if plan.Projects < Unlimited || plan.StorageBytes < Unlimited || plan.FileBytes < Unlimited || plan.AIBudget < Unlimited {
 			return Catalog{}, fmt.Errorf("the plan %q has a limit below -1, which is none at all", plan.Name)
 		}
 		if plan.RateFactor < 1 || plan.RateFactor > 1000 {

@@ -43,8 +43,8 @@ func (f *Files) Prepare(ctx context.Context, owner id.Scope, projectID string, d
 	return Begun{file, upload}, err
 }
 
-// Begin keeps a pending file. A project that isn't there is errs.NotFound, and more bytes than the owner's plan includes
-// errs.PaymentRequired. Pending files count: an owner can't begin more than could end.
+// Begin keeps a pending file. A project that isn't there is errs.NotFound, and more bytes than the owner's plan includes,
+// in one file or in all, errs.PaymentRequired. Pending files count: an owner can't begin more than could end.
 func (f *Files) Begin(ctx context.Context, begun Begun) error {
 	return f.Tx.WithinTx(ctx, func(ctx context.Context) error {
 		file := begun.File
@@ -61,22 +61,27 @@ func (f *Files) Begin(ctx context.Context, begun Begun) error {
 // makeRoom returns nil if there is a project for the file and its owner may store it. Nobody else stores something of the same owner's
 // until the transaction ends, and the project stays.
 func (f *Files) makeRoom(ctx context.Context, file domain.File) error {
-	plan, err := f.Store.LockPlan(ctx, file.Owner)
+	name, err := f.Store.LockPlan(ctx, file.Owner)
 	if err != nil {
 		return err
 	}
 	if _, err := f.Projects.Lock(ctx, file.Owner, file.ProjectID); err != nil {
 		return err
 	}
-	limit := f.Plans.Plan(plan).StorageBytes
-	if limit == billing.Unlimited {
+	plan := f.Plans.Plan(name)
+	if plan.FileBytes != billing.Unlimited {
+		if err := domain.MayStoreFile(file.Size, plan.FileBytes); err != nil {
+			return err
+		}
+	}
+	if plan.StorageBytes == billing.Unlimited {
 		return nil
 	}
 	used, err := f.Store.Stored(ctx, file.Owner)
 	if err != nil {
 		return err
 	}
-	return domain.MayStore(used, file.Size, limit)
+	return domain.MayStore(used, file.Size, plan.StorageBytes)
 }
 
 // Inspected is an upload that was looked at and can be accepted, or a file that was accepted before.

@@ -187,7 +187,10 @@ func newDrawer(failing string, search app.Scanner) drawer {
 	d.clock = d.store.clock
 	d.Files = app.NewFiles(app.FilePorts{
 		Projects: d.store, Store: d.store, Objects: d.objects, Removals: d.store, Scanner: search, Tx: tx, Events: d.events, Clock: d.clock,
-		Plans: billingtest.Entitlements{Plans: []billing.Plan{{Name: billing.Free, StorageBytes: 100}, {Name: "vast", StorageBytes: billing.Unlimited}}},
+		Plans: billingtest.Entitlements{Plans: []billing.Plan{
+			{Name: billing.Free, StorageBytes: 100, FileBytes: 40}, {Name: "small", StorageBytes: billing.Unlimited, FileBytes: 39},
+			{Name: "vast", StorageBytes: billing.Unlimited, FileBytes: billing.Unlimited},
+		}},
 	}, domain.FileRules{MaxBytes: 50, Types: []string{"text/plain"}})
 	return d
 }
@@ -204,6 +207,7 @@ func TestAnUploadBegins(t *testing.T) {
 		"with room":          {60, "", alice, errs.Internal, []string{"lock plan in tx", "lock in tx", "stored in tx", "note in tx", "insert file in tx"}},
 		"without":            {61, "", alice, errs.PaymentRequired, []string{"lock plan in tx", "lock in tx", "stored in tx"}},
 		"without a limit":    {61, "vast", alice, errs.Internal, []string{"lock plan in tx", "lock in tx", "note in tx", "insert file in tx"}},
+		"too large for it":   {0, "small", alice, errs.PaymentRequired, []string{"lock plan in tx", "lock in tx"}},
 		"in another's place": {0, "", bob, errs.NotFound, []string{"lock plan in tx", "lock in tx"}},
 	} {
 		d := newDrawer("", nil)

@@ -120,6 +120,14 @@ func (f File) Expect(version int64) error {
 	return nil
 }
 
+// MayStoreFile returns nil for a file of that size, in bytes, where the owner's plan includes files up to the limit, else errs.PaymentRequired.
+func MayStoreFile(size, limit int64) error {
+	if size <= limit {
+		return nil
+	}
+	return errs.New(errs.PaymentRequired, "Your plan doesn't include files as large as this").With("limit_bytes", limit).With("resource", "File")
+}
+
 // MayStore returns nil for an owner who stores used bytes and may store so many more by the limit, else errs.PaymentRequired.
 func MayStore(used, more, limit int64) error {
 	if more <= limit-used {

@@ -95,6 +95,15 @@ func TestAcceptedFilesAreReady(t *testing.T) {
 	}
 }
 
+func TestMayStoreFile(t *testing.T) {
+	if err := domain.MayStoreFile(10, 10); err != nil {
+		t.Errorf("as large as the plan includes: %v", err)
+	}
+	if err := domain.MayStoreFile(11, 10); !errs.Is(err, errs.PaymentRequired) {
+		t.Errorf("larger: got %v", err)
+	}
+}
+
 func TestMayStore(t *testing.T) {
 	const most = 1<<63 - 1
 	for _, test := range []struct {

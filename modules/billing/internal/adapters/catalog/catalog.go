@@ -21,6 +21,7 @@ type file struct {
 		Name       string `yaml:"name"`
 		Projects   int64  `yaml:"projects"`
 		StorageMiB int64  `yaml:"storage_mib"`
+		FileMiB    *int64 `yaml:"file_mib"` // nil for any size: there were plans before there was this limit
 		RateFactor int    `yaml:"rate_factor"`
 		AI         struct {
 			Budget int64    `yaml:"budget"`
@@ -86,8 +87,11 @@ func read(text []byte) (domain.Catalog, error) {
 	var plans []domain.Plan
 	for _, plan := range written.Plans {
 		made := domain.Plan{
-			Name: plan.Name, Projects: plan.Projects, StorageBytes: bytesOf(plan.StorageMiB), RateFactor: plan.RateFactor,
-			AIBudget: plan.AI.Budget, AIRoutes: plan.AI.Routes, TrialDays: plan.TrialDays, Prices: map[domain.Interval]domain.Price{},
+			Name: plan.Name, Projects: plan.Projects, StorageBytes: bytesOf(plan.StorageMiB), FileBytes: domain.Unlimited,
+			RateFactor: plan.RateFactor, AIBudget: plan.AI.Budget, AIRoutes: plan.AI.Routes, TrialDays: plan.TrialDays, Prices: map[domain.Interval]domain.Price{},
+		}
+		if plan.FileMiB != nil {
+			made.FileBytes = bytesOf(*plan.FileMiB)
 		}
 		for interval, price := range plan.Prices {
 			made.Prices[domain.Interval(interval)] = domain.Price(price)

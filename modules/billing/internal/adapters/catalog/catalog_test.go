@@ -18,13 +18,13 @@ func TestTheBuiltInPlans(t *testing.T) {
 	free, _ := plans.Plan("free")
 	pro, _ := plans.Plan("pro")
 	enterprise, _ := plans.Plan("enterprise")
-	if free.Projects != 3 || free.StorageBytes != 100<<20 || len(free.Prices) != 0 {
+	if free.Projects != 3 || free.StorageBytes != 100<<20 || free.FileBytes != 10<<20 || len(free.Prices) != 0 {
 		t.Errorf("free is %+v", free)
 	}
 	if pro.Prices[domain.Yearly] != (domain.Price{ID: "price_pro_yearly", Amount: 20000, Currency: "usd"}) || pro.TrialDays != 14 {
 		t.Errorf("pro is %+v", pro)
 	}
-	if enterprise.Projects != domain.Unlimited || enterprise.StorageBytes != domain.Unlimited || enterprise.AIRoutes[0] != "*" {
+	if enterprise.Projects != domain.Unlimited || enterprise.StorageBytes != domain.Unlimited || enterprise.FileBytes != domain.Unlimited || enterprise.AIRoutes[0] != "*" {
 		t.Errorf("enterprise is %+v", enterprise)
 	}
 }

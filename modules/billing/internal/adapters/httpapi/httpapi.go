@@ -48,6 +48,7 @@ type Plan struct {
 	Name       string   `json:"name"`
 	Projects   int64    `json:"projects" doc:"How many projects you may have; -1 for any number"`
 	Storage    int64    `json:"storage_bytes" doc:"How much you may store; -1 for any amount"`
+	File       int64    `json:"file_bytes" doc:"How large one file may be; -1 for as large as the product takes"`
 	RateFactor int      `json:"rate_factor" doc:"How many times the limit of calls you have"`
 	AIBudget   int64    `json:"ai_budget_cents" doc:"What AI may cost a month, in US cents; -1 for any amount"`
 	AIRoutes   []string `json:"ai_routes" nullable:"false" doc:"The routes of AI that are open; * for all"`
@@ -64,8 +65,8 @@ type Price struct {
 
 func toPlan(plan domain.Plan) Plan {
 	shown := Plan{
-		Name: plan.Name, Projects: plan.Projects, Storage: plan.StorageBytes, RateFactor: plan.RateFactor,
-		AIBudget: plan.AIBudget, AIRoutes: append([]string{}, plan.AIRoutes...), TrialDays: plan.TrialDays, Prices: []Price{},
+		Name: plan.Name, Projects: plan.Projects, Storage: plan.StorageBytes, File: plan.FileBytes,
+		RateFactor: plan.RateFactor, AIBudget: plan.AIBudget, AIRoutes: append([]string{}, plan.AIRoutes...), TrialDays: plan.TrialDays, Prices: []Price{},
 	}
 	for _, interval := range []domain.Interval{domain.Monthly, domain.Yearly} {
 		price, sold := plan.Prices[interval]
