@@ -173,7 +173,9 @@ func (s *Server) limits(route *Route) bool {
 
 // take takes what the call costs, says what is left, and refuses the call when that is too little.
 func (s *Server) take(c *gin.Context, from ratelimit.Limiter, key string, taken *quota) {
-	decision, err := from.Take(c.Request.Context(), key, taken.Quota, callIn(c).route.Cost)
+	// Not the call itself, whose context the deadline stage replaces while the timer of a Redis that was late may look at it.
+	record := callIn(c)
+	decision, err := from.Take(record.Context, key, taken.Quota, record.route.Cost)
 	if err != nil {
 		refuse(c, err)
 		return
