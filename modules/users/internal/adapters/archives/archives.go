@@ -54,12 +54,12 @@ func (f Folder) New(at time.Time) (app.Bundle, error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return nil, err
 	}
-	left, err := filepath.Glob(filepath.Join(string(f), growing))
+	left, err := fs.Glob(os.DirFS(string(f)), growing) // not filepath.Glob, to which the folder's own name would be a pattern
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range left {
-		_ = os.Remove(name) // if it can't be it is in use
+		_ = os.Remove(filepath.Join(string(f), name)) // if it can't be it is in use
 	}
 	file, err := os.CreateTemp(string(f), growing)
 	if err != nil {

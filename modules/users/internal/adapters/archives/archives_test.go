@@ -13,7 +13,7 @@ import (
 )
 
 func TestABundleHasItsFoldersAndLeavesNothing(t *testing.T) {
-	place := filepath.Join(t.TempDir(), "exports")
+	place := filepath.Join(t.TempDir(), "exports [of *?")
 	if err := os.Mkdir(place, 0o700); err != nil {
 		t.Fatal(err)
 	}
