@@ -6,8 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -266,6 +268,34 @@ func TestAnotherLimitIsAnnounced(t *testing.T) {
 	f := start(t, registerLimited, limited(nil), func(o *Options) { o.Limiter = halved{} })
 	f.user.Do(t, "GET", "/api/v1/app/things").Want(200).WantHeader("X-RateLimit-Limit", "3").
 		WantHeader("RateLimit-Policy", `"default";q=3;w=60`).WantHeader("RateLimit", `"default";r=1;t=0`)
+}
+
+// lingering looks at what it was given for longer than it takes, as the timer of a call to a Redis that is late does.
+type lingering struct {
+	halved
+	t       *testing.T
+	looking *sync.WaitGroup
+}
+
+func (l lingering) Take(ctx context.Context, key string, q ratelimit.Quota, cost int) (ratelimit.Decision, error) {
+	if _, changes := ctx.(*call); changes {
+		l.t.Error("the limiter is asked with the call, whose context the deadline stage replaces")
+	}
+	l.looking.Go(func() {
+		for range 100 {
+			_ = ctx.Done()
+			runtime.Gosched()
+		}
+	})
+	return l.halved.Take(ctx, key, q, cost)
+}
+
+func TestALimiterMayLinger(t *testing.T) {
+	var looking sync.WaitGroup
+	f := start(t, registerLimited, limited(nil), func(o *Options) { o.Limiter = lingering{t: t, looking: &looking} })
+	f.anyone.Do(t, "GET", "/api/v1/public").Want(204) // limited before there is a deadline
+	f.user.Do(t, "GET", "/api/v1/app/things").Want(200)
+	looking.Wait()
 }
 
 // A limiter that fails lets nobody in.
