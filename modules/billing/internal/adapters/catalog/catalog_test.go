@@ -57,6 +57,18 @@ func TestOnlyConfiguredPricesAreSold(t *testing.T) {
 	}
 }
 
+// A catalogue from before there was a limit of one file goes on to have none.
+func TestACatalogueMayNotSayHowLargeAFileIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plans.yaml")
+	if err := os.WriteFile(path, []byte("plans:\n  - {name: free, rate_factor: 1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	plans, err := catalog.Read(path)
+	if free, _ := plans.Plan("free"); err != nil || free.FileBytes != domain.Unlimited {
+		t.Errorf("got %+v, %v", free, err)
+	}
+}
+
 func TestRead(t *testing.T) {
 	const good = "plans:\n  - {name: free, rate_factor: 1}\n"
 	for name, test := range map[string]struct{ text, wrong string }{
@@ -69,6 +81,7 @@ func TestRead(t *testing.T) {
 		"amount, no money":  {good + "  - {name: pro, rate_factor: 1, prices: {monthly: {id: price_1, amount: 5}}}\n", "amount"},
 		"one price, twice":  {good + "  - {name: pro, rate_factor: 1, prices: {monthly: {id: p}, yearly: {id: p}}}\n", "of another"},
 		"no rate factor":    {"plans:\n  - {name: free}\n", "rate factor"},
+		"file below none":   {"plans:\n  - {name: free, rate_factor: 1, file_mib: -2}\n", "below -1"},
 		"plan of no number": {"plans:\n  - {name: free, rate_factor: many}\n", "many"},
 	} {
 		path := filepath.Join(t.TempDir(), "plans.yaml")
