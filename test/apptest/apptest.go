@@ -143,8 +143,14 @@ func URL(options database.Options) string {
 // Change runs one statement on the database, for what no route does.
 func (a *App) Change(t testing.TB, statement string, args ...any) {
 	t.Helper()
-	err := a.DB.WithinTx(t.Context(), func(ctx context.Context) error {
-		return a.DB.Tx(ctx).Exec(statement, args...).Error
+	Change(t, a.DB, statement, args...)
+}
+
+// Change is that of an App, for a product over the database that was started otherwise.
+func Change(t testing.TB, db *database.DB, statement string, args ...any) {
+	t.Helper()
+	err := db.WithinTx(t.Context(), func(ctx context.Context) error {
+		return db.Tx(ctx).Exec(statement, args...).Error
 	})
 	if err != nil {
 		t.Fatalf("%s: %v", statement, err)

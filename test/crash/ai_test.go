@@ -3,7 +3,6 @@
 package crash
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,12 +43,7 @@ func TestAKilledProgramLosesNoCall(t *testing.T) {
 
 		held := testkit.Rows(t, s.db, "ai_holds", "")
 		s.start()
-		err := s.db.WithinTx(t.Context(), func(ctx context.Context) error {
-			return s.db.Tx(ctx).Exec("UPDATE ai_holds SET expires_at = started_at").Error // as if time had gone by
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		apptest.Change(t, s.db, "UPDATE ai_holds SET expires_at = started_at") // as if time had gone by
 		apptest.Work(t, s.db, "ai.sweep")
 		if left := testkit.Rows(t, s.db, "ai_holds", ""); left != 0 {
 			t.Fatalf("after the sweep %d are set aside", left)

@@ -49,7 +49,7 @@ func TestAKilledProgramExportsWhole(t *testing.T) {
 			t.Logf("kill %d: %d exports are ready, %d were being made", round+1, ready(), left)
 			broken += left
 			s.ownArchives()
-			s.change("UPDATE river_job SET state = 'available' WHERE state = 'running'") // as the rescuer does, minutes later
+			apptest.Change(t, s.db, "UPDATE river_job SET state = 'available' WHERE state = 'running'") // as the rescuer does, minutes later
 			p = s.start()
 		}
 		if broken == 0 {
@@ -74,15 +74,18 @@ func TestAKilledProgramExportsWhole(t *testing.T) {
 // ownArchives returns how many archives are there, and checks that each is an export's, whole, and of its owner alone.
 func (s *site) ownArchives() int {
 	s.t.Helper()
-	owners := map[string]string{}
-	_, err := database.All(s.db.Read(s.t.Context()).Raw("SELECT object, user_id FROM users_exports"), func(row database.Row) (struct{}, error) {
-		var object, owner string
-		err := row.Scan(&object, &owner)
-		owners[object] = owner
-		return struct{}{}, err
+	type export struct{ object, owner string }
+	exports, err := database.All(s.db.Read(s.t.Context()).Raw("SELECT object, user_id FROM users_exports"), func(row database.Row) (export, error) {
+		var e export
+		err := row.Scan(&e.object, &e.owner)
+		return e, err
 	})
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	owners := map[string]string{}
+	for _, e := range exports {
+		owners[e.object] = e.owner
 	}
 	files := s.files()
 	archives := stored(s.t, files, "exports/")

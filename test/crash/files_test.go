@@ -45,7 +45,7 @@ func TestAKilledProgramOrphansNoFile(t *testing.T) {
 		for _, statement := range []string{ // as if time had gone by
 			"UPDATE blob_removals SET due_at = '2026-01-01 00:00:00+00:00'", "UPDATE projects_files SET expires_at = '2026-01-01 00:00:00+00:00'",
 		} {
-			s.change(statement)
+			apptest.Change(t, s.db, statement)
 		}
 		apptest.Work(t, s.db, "projects.forget_expired")
 		apptest.Work(t, s.db, "blob.remove_due")

@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -209,15 +208,6 @@ func everyone(people int, run func(subject string)) {
 		running.Go(func() { run(fmt.Sprint("person-", number)) })
 	}
 	running.Wait()
-}
-
-// change runs a statement as nobody does it in the product.
-func (s *site) change(statement string) {
-	s.t.Helper()
-	err := s.db.WithinTx(s.t.Context(), func(ctx context.Context) error { return s.db.Tx(ctx).Exec(statement).Error })
-	if err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // await returns when a query of one number finds zero.
